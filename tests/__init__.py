@@ -1,0 +1,1 @@
+"""Tests of icefront_dask; the folders mirror the package."""

@@ -1,0 +1,42 @@
+"""Helpers which tests of several rooms share."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dask
+from dask.local import get_sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CountingScheduler", "raise_if_dask_computes"]
+
+
+class CountingScheduler:
+    """A synchronous Dask scheduler that counts its calls and refuses more than ``max_computes``."""
+
+    def __init__(self, max_computes: int = 0) -> None:
+        self.max_computes = max_computes
+        self.computes = 0
+
+    def __call__(self, dsk: Any, keys: Any, **kwargs: Any) -> Any:
+        self.computes += 1
+        if self.computes > self.max_computes:
+            raise AssertionError(f"Dask computed {self.computes} times, {self.max_computes} allowed")
+        return get_sync(dsk, keys, **kwargs)
+
+
+@contextmanager
+def raise_if_dask_computes(max_computes: int = 0) -> Iterator[CountingScheduler]:
+    """Fail when the block computes Dask collections more than ``max_computes`` times.
+
+    Examples
+    --------
+    >>> with raise_if_dask_computes():
+    ...     lazy = segment(cube)
+    """
+    scheduler = CountingScheduler(max_computes)
+    with dask.config.set(scheduler=scheduler):
+        yield scheduler
