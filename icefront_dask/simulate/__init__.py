@@ -1,0 +1,1 @@
+"""Scenes with a known front, for training, tests and the demo."""
