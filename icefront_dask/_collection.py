@@ -1,0 +1,197 @@
+"""What a collection's items hold: ``Band`` and ``Collection``, of which ``sensors`` keeps the table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from icefront_dask.errors import CatalogError, MissingAssetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["CALIBRATIONS", "FAMILIES", "GEOMETRIES", "TOA", "VARIABLES", "Band", "Collection"]
+
+FAMILIES = ("sentinel-1", "landsat")
+VARIABLES = ("hh", "hv", "vv", "vh", "green", "red", "nir", "swir16", "pan", "thermal", "grey")
+CALIBRATIONS = ("gamma0", "sigma0", "reflectance", "uncalibrated")
+GEOMETRIES = ("rtc", "range_doppler", "gcp_front_height", "gcp", "ortho")
+
+TOA = (2.0e-05, -0.1)  # OLI Level 1 reflectance, before division by the sine of the sun elevation
+_MIN_SUN_ELEVATION_DEG = 1.0
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where one variable of one item lies, and how its numbers become physical.
+
+    ``value = scale * number + offset``; numbers equal to ``nodata``, and zeros where ``zero_is_nodata``, are
+    no data. ``saturation_bit`` is the variable's bit in QA_RADSAT.
+    """
+
+    variable: str
+    asset: str
+    href: str
+    scale: float = 1.0
+    offset: float = 0.0
+    nodata: float | None = None
+    zero_is_nodata: bool = False
+    dtype: str | None = None
+    saturation_bit: int | None = None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a collection's items hold.
+
+    Parameters
+    ----------
+    id : str
+        STAC collection id.
+    family : {"sentinel-1", "landsat"}
+        The group of the cube.
+    assets : mapping of str to tuple of str
+        Variable to asset keys, the preferred one first.
+    calibration : {"gamma0", "sigma0", "reflectance", "uncalibrated"}
+        What the scaled numbers are; gamma0 and sigma0 are linear power.
+    geometry : {"rtc", "range_doppler", "gcp_front_height", "gcp", "ortho"}
+        How the pixels were placed.
+    geolocation_sigma_m : float
+        Standard error of a pixel's place, one component, in metres.
+    scale, offset : mapping of str to float
+        Scaling where the item states none.
+    nodata : float, optional
+        No-data number where the item states none; ``zero_is_nodata`` adds zero.
+    qa_pixel, qa_radsat : tuple of str
+        Asset keys of the quality bands.
+    pixel_size_m, resolution_m : float
+        Native posting, and the default resolution of a cube.
+    sensor, platform : str, optional
+        Of the item it was resolved for.
+    """
+
+    id: str
+    family: str
+    assets: Mapping[str, tuple[str, ...]]
+    calibration: str
+    geometry: str
+    geolocation_sigma_m: float
+    scale: Mapping[str, float] = field(default_factory=dict)
+    offset: Mapping[str, float] = field(default_factory=dict)
+    nodata: float | None = None
+    zero_is_nodata: bool = False
+    dtype: str | None = None
+    qa_pixel: tuple[str, ...] = ()
+    qa_radsat: tuple[str, ...] = ()
+    pixel_size_m: float = 30.0
+    resolution_m: float = 30.0
+    sensor: str | None = None
+    platform: str | None = None
+    saturation_bits: Mapping[str, int] = field(default_factory=dict)
+
+    def variables(self, item: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the variables that an item has, in the order of ``VARIABLES``."""
+        return tuple(v for v in VARIABLES if self._asset_key(item, v) is not None)
+
+    def bands(self, item: Mapping[str, Any], variables: Iterable[str] | None = None) -> dict[str, Band]:
+        """Return where an item's variables lie.
+
+        Parameters
+        ----------
+        item : mapping
+            STAC item.
+        variables : iterable of str, optional
+            Those that are needed; without it, all that the item has.
+
+        Raises
+        ------
+        MissingAssetError
+            For a needed variable, or all of them, without an asset.
+        CatalogError
+            For a Level 1 reflectance without a usable sun elevation.
+        """
+        wanted = self.variables(item) if variables is None else tuple(variables)
+        found: dict[str, Band] = {}
+        for variable in wanted:
+            key = self._asset_key(item, variable)
+            if key is None:
+                raise MissingAssetError(
+                    f"item {item.get('id')!r} of collection {self.id!r} has no asset for {variable!r} "
+                    f"(it has {_listing(item)}); leave the item out or ask for other variables"
+                )
+            found[variable] = self._band(item, variable, key)
+        if not found:
+            names = ", ".join(sorted({key for keys in self.assets.values() for key in keys}))
+            raise MissingAssetError(
+                f"item {item.get('id')!r} of collection {self.id!r} has none of the assets {names} "
+                f"(it has {_listing(item)}); leave the item out"
+            )
+        return found
+
+    def quality_assets(self, item: Mapping[str, Any]) -> dict[str, str]:
+        """Return the hrefs of ``qa_pixel`` and ``qa_radsat``, those that the item has."""
+        assets = item.get("assets", {})
+        found: dict[str, str] = {}
+        for role, keys in (("qa_pixel", self.qa_pixel), ("qa_radsat", self.qa_radsat)):
+            for key in keys:
+                if key in assets:
+                    found[role] = str(assets[key]["href"])
+                    break
+        return found
+
+    def _asset_key(self, item: Mapping[str, Any], variable: str) -> str | None:
+        assets = item.get("assets") or {}
+        return next((key for key in self.assets.get(variable, ()) if assets.get(key)), None)
+
+    def _band(self, item: Mapping[str, Any], variable: str, key: str) -> Band:
+        asset = item["assets"][key]
+        stated = _stated(asset)
+        scale = float(stated.get("scale") or self.scale.get(variable, 1.0))
+        offset = stated.get("offset")
+        if offset is None:
+            offset = self.offset.get(variable, 0.0) if stated.get("scale") is None else 0.0
+        if self.calibration == "reflectance" and (scale, float(offset)) == TOA:
+            gain = 1.0 / math.sin(math.radians(_sun_elevation(item)))
+            scale, offset = scale * gain, float(offset) * gain
+        nodata = stated.get("nodata", self.nodata)
+        return Band(
+            variable=variable,
+            asset=key,
+            href=str(asset["href"]),
+            scale=scale,
+            offset=float(offset),
+            nodata=None if nodata is None else float(nodata),
+            zero_is_nodata=self.zero_is_nodata,
+            dtype=stated.get("data_type") or self.dtype,
+            saturation_bit=self.saturation_bits.get(variable),
+        )
+
+
+def _listing(item: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(item.get("assets") or {})) or "no assets"
+
+
+def _stated(asset: Mapping[str, Any]) -> dict[str, Any]:
+    """Scale, offset, nodata and data type of an asset's first band, in the words of STAC 1.0 or of 1.1."""
+    band = next(iter(asset.get("raster:bands") or asset.get("bands") or ()), None)
+    band = band if isinstance(band, dict) else {}
+    out: dict[str, Any] = {}
+    for name in ("scale", "offset", "nodata", "data_type"):
+        for source in (band, asset):
+            value = source.get(f"raster:{name}", source.get(name))
+            if value is not None:
+                out[name] = value
+                break
+    return out
+
+
+def _sun_elevation(item: Mapping[str, Any]) -> float:
+    properties = item.get("properties", {})
+    value = properties.get("view:sun_elevation", properties.get("eo:sun_elevation"))
+    if value is None or not float(value) >= _MIN_SUN_ELEVATION_DEG:
+        raise CatalogError(
+            f"item {item.get('id')!r} states a sun elevation of {value}; its Level 1 numbers become "
+            f"reflectance only with a sun of at least {_MIN_SUN_ELEVATION_DEG:g}°: leave it out"
+        )
+    return float(value)
