@@ -252,8 +252,8 @@ def user_collection(
     if geometry == "gcp" and not accept_gcp:
         raise NotGeoreferencedError(
             f"collection {name!r} is placed by ground control points alone (geometry: gcp), which "
-            "misplaces a front by hundreds of metres; correct the scenes, or write accept_gcp: true to take them as "
-            "they are"
+            "misplaces a front by hundreds of metres; correct the scenes, or write accept_gcp: true to take "
+            "them as they are"
         )
     default_m = 20.0 if family == "sentinel-1" else 30.0
     sigma = {"rtc": 10.0, "range_doppler": 30.0, "ortho": 30.0, "gcp_front_height": 100.0, "gcp": 300.0}[

@@ -159,7 +159,8 @@ def test_radar_geometry_is_refused_whatever_the_configuration_says(name):
     )
     with pytest.raises(NotGeoreferencedError, match="sentinel-1-rtc"):
         collection_for(scene)
-    extra = {
+    declared = {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "gamma0", "geometry": "rtc"}
+    extra = {name: declared}
         name: {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "gamma0", "geometry": "rtc"}
     }
     with pytest.raises(NotGeoreferencedError, match="collection of their own"):
