@@ -161,8 +161,6 @@ def test_radar_geometry_is_refused_whatever_the_configuration_says(name):
         collection_for(scene)
     declared = {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "gamma0", "geometry": "rtc"}
     extra = {name: declared}
-        name: {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "gamma0", "geometry": "rtc"}
-    }
     with pytest.raises(NotGeoreferencedError, match="collection of their own"):
         collection_for(scene, extra)
 
