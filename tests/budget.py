@@ -7,7 +7,7 @@ wall time on two cores.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ BUDGET_S = {
 OTHER_S = 40
 TOTAL_S = 15 * 60
 
-_seconds: Counter[str] = Counter()
+_seconds: defaultdict[str, float] = defaultdict(float)
 _tests: Counter[str] = Counter()
 _start = time.monotonic()
 
