@@ -1,0 +1,1 @@
+"""Runs: the frozen specification, the plan, the units of work, the ledger and the driver."""

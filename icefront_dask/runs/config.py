@@ -1,0 +1,170 @@
+"""The run file: what a user writes in YAML, validated before anything is done."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from pathlib import Path  # noqa: TC003  pydantic resolves it
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from icefront_dask.config import section
+from icefront_dask.errors import ConfigError
+
+__all__ = ["SECTIONS", "RunConfig", "read_config"]
+
+SECTIONS = ("catalog", "cube", "predict", "fronts", "change", "runs")
+
+Family = Literal["sentinel-1", "landsat"]
+
+
+class RunConfig(BaseModel):
+    """A run as its user describes it; relative paths are relative to the file that it comes from.
+
+    Attributes
+    ----------
+    source : str
+        URL of a STAC API, or a stac-geoparquet file, static catalogue or item collection.
+    regions : Path
+        GeoParquet, GeoPackage or GeoJSON of regions.
+    output : Path
+        The run folder.
+    region_names : tuple of str, optional
+        Regions to work on, by default all of the file.
+    datetime : str, optional
+        RFC 3339 instant or interval as STAC takes it, e.g. ``2018-06-01/2018-06-30``.
+    collections : tuple of str, optional
+        STAC collections to search, by default all that are known.
+    extra_collections : dict
+        Collections that the package does not know: name → description as in ``sensors.Collection``.
+    query : dict, optional
+        Passed on to the STAC API.
+    families : tuple of str
+        Sensor families to work on.
+    resolution : dict
+        Pixel size in metres of the working CRS for a family; by default that of the collection.
+    model : str or dict
+        ``auto``, a model's name, or a model's name for each family.
+    catalog, cube, predict, fronts, change, runs : dict
+        Settings that replace the packaged ones (``icefront.yaml``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    source: str
+    regions: Path
+    output: Path
+    region_names: tuple[str, ...] | None = None
+    datetime: str | None = None
+    collections: tuple[str, ...] | None = None
+    extra_collections: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    query: dict[str, Any] | None = None
+    families: tuple[Family, ...] = ("sentinel-1", "landsat")
+    resolution: dict[Family, float] = Field(default_factory=dict)
+    model: str | dict[Family, str] = "auto"
+    catalog: dict[str, Any] = Field(default_factory=dict)
+    cube: dict[str, Any] = Field(default_factory=dict)
+    predict: dict[str, Any] = Field(default_factory=dict)
+    fronts: dict[str, Any] = Field(default_factory=dict)
+    change: dict[str, Any] = Field(default_factory=dict)
+    runs: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("datetime", mode="before")
+    @classmethod
+    def _date_as_text(cls, value: Any) -> Any:
+        # YAML reads 2018-06-01 as a date.
+        return value.isoformat() if isinstance(value, (dt.date, dt.datetime)) else value
+
+    @field_validator("resolution")
+    @classmethod
+    def _positive(cls, value: dict[str, float]) -> dict[str, float]:
+        if bad := {family: size for family, size in value.items() if not size > 0}:
+            raise ValueError(f"pixel sizes must be positive metres, not {bad}")
+        return value
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Return every section of the configuration with this run's values in place.
+
+        Raises
+        ------
+        ConfigError
+            For a key that a section does not have.
+        """
+        return {name: section(name, **getattr(self, name)) for name in SECTIONS}
+
+    def model_for(self, family: str) -> str:
+        """Return the model's name that was asked for, or ``auto``."""
+        if isinstance(self.model, str):
+            return self.model
+        return {str(key): name for key, name in self.model.items()}.get(family, "auto")
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read and validate a run file.
+
+    Parameters
+    ----------
+    path : Path
+        YAML.
+
+    Returns
+    -------
+    RunConfig
+        With absolute paths.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, has an unknown key or a value of the wrong kind.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no run file {path}; write one as the README shows") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a readable YAML file: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: a run file is a mapping of keys, such as source, regions and output")
+    config = parse_config(content, path.name)
+    folder = path.resolve().parent
+    return config.model_copy(
+        update={
+            "source": config.source if "://" in config.source else str((folder / config.source).resolve()),
+            "regions": (folder / config.regions).resolve(),
+            "output": (folder / config.output).resolve(),
+        }
+    )
+
+
+def parse_config(content: dict[str, Any], name: str = "configuration") -> RunConfig:
+    """Validate the content of a run file; `name` stands in the messages.
+
+    Raises
+    ------
+    ConfigError
+        As `read_config`.
+    """
+    try:
+        config = RunConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: " + "; ".join(_describe(detail) for detail in error.errors())) from None
+    try:
+        config.settings()
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    return config
+
+
+def _describe(detail: Any) -> str:
+    key = ".".join(str(part) for part in detail["loc"])
+    known = list(RunConfig.model_fields)
+    if detail["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return f"unknown key {key!r}; {hint}known: {', '.join(known)}"
+    if detail["type"] == "missing":
+        return f"key {key!r} is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"key {key!r}: {message[:1].lower()}{message[1:]} (got {detail['input']!r})"

@@ -1,0 +1,64 @@
+"""The unit of work: one region, one sensor family, one block of scenes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from icefront_dask.cube import Scene
+
+__all__ = ["WorkUnit", "blocks"]
+
+
+@dataclass(frozen=True)
+class WorkUnit:
+    """What one Dask task does: it reads, predicts, traces and writes the scenes of one block.
+
+    Attributes
+    ----------
+    key : str
+        Readable name ending in a digest of the specification's hash, region, family, block and scenes.
+    region, family : str
+        Name of the region; ``sentinel-1`` or ``landsat``.
+    block : int
+        Number of the block among those of its region and family.
+    scenes : tuple of Scene
+        The scenes, in the order of their slots.
+    slots : tuple of int
+        Places of the scenes along the time axis of the cube.
+    """
+
+    key: str
+    region: str
+    family: str
+    block: int
+    scenes: tuple[Scene, ...]
+    slots: tuple[int, ...]
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Identifiers of the items of all scenes, sorted."""
+        return sorted({item for scene in self.scenes for item in scene.item_ids})
+
+
+def blocks(
+    spec_sha256: str, region: str, family: str, scenes: Sequence[Scene], size: int
+) -> Iterator[WorkUnit]:
+    """Cut the scenes of a region and family, which are in slot order, into units of at most `size`."""
+    for block, start in enumerate(range(0, len(scenes), size)):
+        members = tuple(scenes[start : start + size])
+        identity = [spec_sha256, region, family, block, [scene.scene_id for scene in members]]
+        digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+        yield WorkUnit(
+            key=f"{region}.{family}.{block:05d}.{digest}",
+            region=region,
+            family=family,
+            block=block,
+            scenes=members,
+            slots=tuple(range(start, start + len(members))),
+        )
