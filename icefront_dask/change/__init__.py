@@ -1,0 +1,10 @@
+"""Front positions, their plausibility and what they say: fronts → series → statistics."""
+
+from __future__ import annotations
+
+from icefront_dask.change.check import check_series
+from icefront_dask.change.reduce import Reduction, reduce_regions
+from icefront_dask.change.series import front_series
+from icefront_dask.change.statistics import change_statistics
+
+__all__ = ["Reduction", "change_statistics", "check_series", "front_series", "reduce_regions"]

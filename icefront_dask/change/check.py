@@ -1,0 +1,203 @@
+"""Whether a series of positions is physically plausible, judged without velocity data.
+
+A front advances no faster than its ice flows, but a retreat may be sudden.
+The largest set of fronts in which no advance from one to the next exceeds that limit is believed; what does
+not fit into it goes to review. A calving event is never in question by itself: the fronts after it bear it
+out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from icefront_dask.change.reasons import SeriesReason, SeriesStatus, add_reason
+from icefront_dask.config import section
+from icefront_dask.errors import InputError
+
+__all__ = ["check_series", "consistent_chain", "own_speed"]
+
+_COLD_DAYS = 243.0  # October to May
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+def check_series(
+    series: pd.DataFrame, *, v_max_m_per_day: float | None = None, north: bool | None = None
+) -> pd.DataFrame:
+    """Send implausible positions of a series to review, each with its reason.
+
+    Reasons: ``implausible_advance`` (faster than v_max · Δt + 2 √(σ₁² + σ₂²) + 1 px), ``advance_undone``
+    and ``retreat_undone`` (a spike), ``melange_suspected`` (an advance of the cold season that is gone at
+    break-up).
+
+    Parameters
+    ----------
+    series : DataFrame
+        From :func:`front_series`. Only its accepted rows are looked at.
+    v_max_m_per_day : float, optional
+        Fastest plausible advance in the series' measure. Otherwise the 95th percentile of the series' own
+        advances over at most 24 days, at least 2 m per day.
+    north : bool, optional
+        Whether the place lies in the northern hemisphere; without it no advance is named after the cold
+        season.
+
+    Returns
+    -------
+    DataFrame
+        A copy with changed ``status`` and ``reason``; ``change_m`` of rows that go to review becomes NaN.
+
+    Raises
+    ------
+    InputError
+        For a limit that is not positive.
+
+    References
+    ----------
+    ---------- The rule that a front may only advance with the ice, calve or disintegrate: Baumhoer et al.
+    (2023), Sci. Data 10, 138.
+    """
+    if v_max_m_per_day is not None and not v_max_m_per_day > 0:
+        raise InputError(f"v_max_m_per_day must be positive, got {v_max_m_per_day}")
+    settings = section("change")
+    series = series.copy()
+    usable = (series["status"] == SeriesStatus.ACCEPTED) & series["position_m"].notna()
+    for _, group in series[usable].groupby(["region", "method", "flowline"], sort=False):
+        main = group[
+            group["crossing"] == group.groupby(["datetime", "scene_id"])["crossing"].transform("max")
+        ]
+        main = main.sort_values(["datetime", "scene_id"], kind="stable")
+        days = main["datetime"].to_numpy(dtype="datetime64[us]").astype("int64") / 86_400e6
+        position = main["position_m"].to_numpy(dtype=float)
+        sigma = main["position_sigma_m"].fillna(settings["default_uncertainty_m"]).to_numpy(dtype=float)
+        pixel = main["pixel_size_m"].fillna(settings["pixel_size_m"]).to_numpy(dtype=float)
+        speed = v_max_m_per_day or own_speed(
+            days,
+            position,
+            floor=settings["speed_floor_m_per_day"],
+            percentile=settings["speed_percentile"],
+            window_days=settings["speed_window_days"],
+        )
+        kept = consistent_chain(days, position, sigma, pixel, speed, sigmas=settings["tolerance_sigmas"])
+        reasons = _name(
+            days,
+            position,
+            kept,
+            undone=settings["undone_days"],
+            break_up=settings["break_up_days"],
+            north=north,
+        )
+        for scene, reason in zip(
+            main.loc[~kept, ["datetime", "scene_id"]].itertuples(index=False), reasons, strict=True
+        ):
+            rows = group.index[(group["datetime"] == scene.datetime) & (group["scene_id"] == scene.scene_id)]
+            series.loc[rows, "status"] = str(SeriesStatus.REVIEW)
+            series.loc[rows, "reason"] = [add_reason(r, reason) for r in series.loc[rows, "reason"]]
+            series.loc[rows, "change_m"] = np.nan
+    return series
+
+
+def own_speed(
+    days: Floats, position: Floats, *, floor: float, percentile: float, window_days: float
+) -> float:
+    """Return the fastest advance to be expected of a front, from its own advances, m per day.
+
+    Each front is compared with the last one within `window_days`, so that errors weigh least.
+    """
+    last = np.searchsorted(days, days + window_days, side="right") - 1
+    span = days[last] - days
+    rise = position[last] - position
+    advance = (span > 0) & (rise > 0)
+    if not advance.any():
+        return floor
+    speeds = rise[advance] / span[advance]
+    return max(floor, float(np.percentile(speeds, percentile, method="lower")))
+
+
+def consistent_chain(
+    days: Floats, position: Floats, sigma: Floats, pixel: Floats, speed: float, *, sigmas: float = 2.0
+) -> npt.NDArray[np.bool_]:
+    """Return which fronts belong to the longest sequence without an implausible advance.
+
+    Of equally long sequences the one with the shortest way is taken, then the earlier one. O(n²) in NumPy
+    rows.
+
+    Parameters
+    ----------
+    days : ndarray
+        (n,) float64, sorted.
+    position, sigma, pixel : ndarray
+        (n,) float64 in metres: position, its 1 sigma, the pixel size of its scene.
+    speed : float
+        Fastest advance, m per day.
+    sigmas : float
+        Tolerance in standard deviations of a difference.
+
+    Returns
+    -------
+    ndarray
+        (n,) bool.
+    """
+    n = len(days)
+    score = np.ones(n)
+    after = np.full(n, -1, dtype=np.int64)
+    ways = (
+        n * np.ptp(position) * 1.001 + 1e-9 if n else 1.0
+    )  # the ways of all fronts together: they count less than one
+    for i in range(n - 2, -1, -1):
+        rise = position[i + 1 :] - position[i]
+        limit = speed * (days[i + 1 :] - days[i]) + sigmas * np.hypot(sigma[i], sigma[i + 1 :])
+        fits = rise <= limit + np.maximum(pixel[i], pixel[i + 1 :])
+        if fits.any():
+            value = np.where(fits, score[i + 1 :] - np.abs(rise) / ways, -np.inf)
+            best = int(np.argmax(value))
+            score[i], after[i] = value[best] + 1, i + 1 + best
+    kept = np.zeros(n, dtype=bool)
+    k = int(np.argmax(score)) if n else -1
+    while k >= 0:
+        kept[k] = True
+        k = int(after[k])
+    return kept
+
+
+def _name(
+    days: Floats,
+    position: Floats,
+    kept: npt.NDArray[np.bool_],
+    *,
+    undone: float,
+    break_up: float,
+    north: bool | None,
+) -> list[SeriesReason]:
+    """Return a reason for each front outside the chain, in order."""
+    believed = np.flatnonzero(kept)
+    reasons = []
+    for k in np.flatnonzero(~kept):
+        before, behind = believed[believed < k], believed[believed > k]
+        level = float(np.interp(days[k], days[believed], position[believed]))
+        since = days[k] - days[before[-1]] if len(before) else 0.0
+        until = days[behind[0]] - days[k] if len(behind) else np.inf
+        if position[k] < level:
+            reasons.append(SeriesReason.RETREAT_UNDONE)
+        elif since + until <= undone:
+            reasons.append(SeriesReason.ADVANCE_UNDONE)
+        elif (
+            north is not None
+            and len(behind)
+            and _cold_until_break_up(days[k], days[behind[0]], break_up, north=north)
+        ):
+            reasons.append(SeriesReason.MELANGE)
+        else:
+            reasons.append(SeriesReason.IMPLAUSIBLE_ADVANCE)
+    return reasons
+
+
+def _cold_until_break_up(day: float, end: float, margin: float, *, north: bool) -> bool:
+    """Whether a day lies in October to May (north) and another at most `margin` days after that season."""
+    began = (day - (273.0 if north else 90.6)) % 365.25
+    return began < _COLD_DAYS and end - (day - began) <= _COLD_DAYS + margin

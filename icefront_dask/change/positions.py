@@ -1,0 +1,322 @@
+"""One position from one front: the box methods and the centreline (shapely kernels, metres of the map).
+
+Positions grow seaward. What a kernel cannot measure it says by a reason, never by a silent NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from shapely.geometry import GeometryCollection, LineString, Point, Polygon
+
+from icefront_dask.change.reasons import SeriesReason
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from icefront_dask.change.boxes import FlowBox
+
+__all__ = ["BoxPosition", "Crossing", "box_position", "centreline_crossings", "lines_of"]
+
+_REACH = 0.5  # a front that ends within this of a side has reached it
+_BEYOND = 0.05  # closing lines go on by this, so that they cut the ring properly
+_ACROSS_STEP = 25.0  # vertex spacing for the across-flow coordinate round a bend
+_CUT_OFF = 0.2  # share of an end of the box that may be cut off by a front which leaves through it
+_UNSEEN_WIDTHS = 2.0  # the unseen part of a front lies within so many box widths of the seen part
+
+
+@dataclass(frozen=True)
+class BoxPosition:
+    """Position of a front in a box, metres of the map.
+
+    Attributes
+    ----------
+    along : float
+        Area of the inland part divided by the width of the box; NaN with a reason.
+    low, high : float
+        Where the position can be if the unseen part of the front lies up to two widths inland or seaward.
+    inland : Polygon or None
+        The inland part, seaward of the box's `area_before`.
+    n_cuts : int
+        How often the front cuts the ring of the box.
+    covered_share : float
+        Share of the width that is seen, 0 … 1.
+    front_length : float
+        Length of the front across flow, without what is finer than the correlation length of its errors.
+    relief : float
+        Standard deviation of the along-flow coordinate of the seen front.
+    review : bool
+        Whether `reasons` forbid to take the value as it is.
+    reasons : tuple of SeriesReason
+    """
+
+    along: float
+    low: float
+    high: float
+    inland: Polygon | None
+    n_cuts: int
+    covered_share: float
+    front_length: float
+    relief: float
+    review: bool
+    reasons: tuple[SeriesReason, ...]
+
+    @classmethod
+    def missing(cls, reason: SeriesReason, n_cuts: int = 0, covered_share: float = 0.0) -> BoxPosition:
+        """Return a position that could not be measured."""
+        nan = float("nan")
+        return cls(nan, nan, nan, None, n_cuts, covered_share, nan, nan, review=True, reasons=(reason,))
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where a front meets a flowline.
+
+    Attributes
+    ----------
+    along : float
+        Arclength from the inland end of the flowline, metres of the map.
+    cosine : float
+        Cosine of the angle between the front's normal and the flowline, 0 … 1.
+    extrapolated : bool
+        Whether the front was drawn out to reach the flowline.
+    """
+
+    along: float
+    cosine: float
+    extrapolated: bool = False
+
+
+def lines_of(geometry: Any) -> list[LineString]:
+    """Return the non-empty lines of any geometry; what is not a line is left out."""
+    if geometry is None or geometry.is_empty:
+        return []
+    parts = shapely.get_parts(geometry)
+    flat = [
+        line
+        for part in parts
+        for line in (shapely.get_parts(part) if part.geom_type == "MultiLineString" else [part])
+    ]
+    return [line for line in flat if line.geom_type in ("LineString", "LinearRing") and line.length > 0]
+
+
+def box_position(
+    front: Any, box: FlowBox, *, min_covered_share: float = 0.8, smooth: float = 250.0
+) -> BoxPosition:
+    """Measure a front as the area of the box inland of it, divided by the box's width.
+
+    The inland part is the one that holds the guide's inland end, however often the front cuts the box. A
+    side which the front does not reach, and a gap in the front, are closed by the shortest distance; where
+    less than `min_covered_share` of the width is seen the result is for review and has an interval.
+
+    Parameters
+    ----------
+    front : LineString or MultiLineString
+        The front, in the box's CRS.
+    box : FlowBox
+        From :func:`rectilinear_box` or :func:`curvilinear_box`.
+    min_covered_share : float
+        Share of the width that must be seen.
+    smooth : float
+        Tolerance in metres of the map within which the front is straightened to measure its length.
+
+    References
+    ----------
+    Moon & Joughin (2008), J. Geophys. Res. 113, F02022; Lea et al. (2014), J. Glaciol. 60, 1116.
+    """
+    inside = lines_of(shapely.intersection(front, box.polygon))
+    if not inside:
+        return BoxPosition.missing(SeriesReason.OUTSIDE_BOX)
+    seen = shapely.multilinestrings(inside)
+    ring = box.polygon.exterior
+    n_cuts = len(
+        shapely.get_coordinates(shapely.intersection(shapely.multilinestrings(lines_of(front)), ring))
+    )
+    sampled = seen if box.straight else shapely.segmentize(seen, _ACROSS_STEP)
+    xy, part = shapely.get_coordinates(sampled), _part_index(sampled)
+    across, along = box.across(xy), box.along(xy)
+    spans = _merge(across, part)
+    full = min(box.width, _chord(box, float(np.median(along)))) if box.straight else box.width
+    covered = float(min(np.sum(spans[:, 1] - spans[:, 0]) / full, 1.0))
+    seed = box.seed(front)
+    if seed is None:
+        return BoxPosition.missing(SeriesReason.INLAND_OF_BOX, n_cuts, covered)
+    closings, closed = _closings(seen, sampled, across, part, spans, box)
+    noded = shapely.union_all([ring, *lines_of(front), *closings])
+    pieces = shapely.get_parts(shapely.polygonize([noded]))
+    inland = next(piece for piece in pieces if piece.intersects(seed))
+    position = (box.area_before + inland.area) / box.width
+    head, shore = box.end_shares(inland)
+    if shore > 1 - _CUT_OFF / 2:
+        return BoxPosition.missing(SeriesReason.DOES_NOT_CUT_BOX, n_cuts, covered)
+    reasons: list[SeriesReason] = []
+    if covered < min_covered_share:
+        reasons.append(SeriesReason.PARTLY_SEEN)
+    if shore > _CUT_OFF or head < 1 - _CUT_OFF:
+        reasons.append(SeriesReason.LEAVES_BOX)
+    review = bool(reasons)
+    low = high = position
+    if review:
+        unseen, reach = 1 - covered, _UNSEEN_WIDTHS * box.width
+        low = covered * position + unseen * max(position - reach, 0.0)
+        high = covered * position + unseen * min(position + reach, box.length)
+    elif closed and covered < 1 - 1e-3:
+        reasons.append(SeriesReason.CLOSED_TO_SIDE)
+    length = float(np.sum(shapely.length(shapely.simplify(inside, smooth))))
+    weight = np.hypot(*np.diff(xy, axis=0, append=xy[-1:]).T) * np.append(part[1:] == part[:-1], False)
+    relief = float(np.sqrt(np.cov(along, aweights=weight))) if weight.sum() > 0 and len(along) > 2 else 0.0
+    return BoxPosition(
+        position,
+        low,
+        high,
+        inland,
+        n_cuts,
+        covered,
+        max(length, covered * full),
+        relief,
+        review,
+        tuple(reasons),
+    )
+
+
+def centreline_crossings(
+    front: Any, flowline: LineString, *, extrapolate_by: float = 0.0, reach: float = 250.0
+) -> list[Crossing]:
+    """Return every crossing of a front and a flowline, from the inland end seaward.
+
+    Parameters
+    ----------
+    front : LineString or MultiLineString
+    flowline : LineString
+        Inland → sea.
+    extrapolate_by : float
+        If the front misses the flowline, draw it out straight from its two ends by this at most; 0: do not.
+    reach : float
+        Half length of the stretch of front whose direction counts.
+    """
+    lines = lines_of(front)
+    met = shapely.intersection(shapely.multilinestrings(lines), flowline) if lines else GeometryCollection()
+    extrapolated = False
+    if met.is_empty and extrapolate_by > 0 and lines:
+        drawn = [
+            line for end in _free_ends(lines) if (line := _draw_out(*end, reach, extrapolate_by)) is not None
+        ]
+        hits = [(hit, line) for line in drawn if not (hit := shapely.intersection(line, flowline)).is_empty]
+        if hits:
+            met, line = min(hits, key=lambda pair: shapely.distance(Point(pair[1].coords[0]), pair[0]))
+            lines, extrapolated = [line], True
+    if met.is_empty:
+        return []
+    at = np.unique(shapely.line_locate_point(flowline, shapely.points(shapely.get_coordinates(met))))
+    whole = shapely.multilinestrings(lines)
+    return [Crossing(float(s), _cosine(whole, flowline, float(s), reach), extrapolated) for s in at]
+
+
+def _part_index(lines: Any) -> npt.NDArray[np.int64]:
+    counts = shapely.get_num_coordinates(shapely.get_parts(lines))
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _merge(across: npt.NDArray[np.float64], part: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return the disjoint across-flow intervals that the parts cover, sorted, (k, 2)."""
+    starts = np.flatnonzero(np.diff(part, prepend=-1))
+    spans = np.column_stack([np.minimum.reduceat(across, starts), np.maximum.reduceat(across, starts)])
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(spans[:, 1])
+    first = np.append(True, spans[1:, 0] > reach[:-1])
+    return np.column_stack([spans[first, 0], np.maximum.reduceat(spans[:, 1], np.flatnonzero(first))])
+
+
+def _closings(
+    seen: Any,
+    sampled: Any,
+    across: npt.NDArray[np.float64],
+    part: npt.NDArray[np.int64],
+    spans: npt.NDArray[np.float64],
+    box: FlowBox,
+) -> tuple[list[LineString], bool]:
+    """Return the shortest lines to the sides and over gaps, and whether a side was closed by them."""
+    closings: list[LineString] = []
+    closed = False
+    for side in (box.left, box.right):
+        gap = shapely.shortest_line(seen, side)
+        (x0, y0), (x1, y1) = gap.coords
+        length = float(np.hypot(x1 - x0, y1 - y0))
+        if length > 1e-9:
+            ux, uy = (x1 - x0) / length, (y1 - y0) / length
+            closings.append(LineString([(x0, y0), (x1 + ux * _BEYOND, y1 + uy * _BEYOND)]))
+            closings.append(LineString([(x0 - ux * _BEYOND, y0 - uy * _BEYOND), (x1, y1)]))
+        else:
+            closings += _stubs(seen, side, box)
+        closed |= length > _REACH
+    for (_, end), (start, _) in pairwise(spans):
+        groups = [
+            shapely.multilinestrings(
+                [line for k, line in enumerate(shapely.get_parts(sampled)) if pick(across[part == k])]
+            )
+            for pick in (lambda a, end=end: a.max() <= end, lambda a, start=start: a.min() >= start)
+        ]
+        bridge = shapely.shortest_line(*groups)
+        closings.append(bridge)
+    return closings, closed
+
+
+def _stubs(seen: Any, side: LineString, box: FlowBox) -> list[LineString]:
+    """Return short lines out of the box where the front ends on a side, so that it cuts it properly."""
+    stubs = []
+    middle = box.axis.interpolate(0.5, normalized=True)
+    for line in shapely.get_parts(seen):
+        for x, y in (line.coords[0], line.coords[-1]):
+            end = Point(x, y)
+            if side.distance(end) > 1e-6:
+                continue
+            origin = box.axis.interpolate(box.axis.project(end))
+            if origin.distance(end) < 1e-6:
+                origin = middle
+            dx, dy = x - origin.x, y - origin.y
+            norm = float(np.hypot(dx, dy))
+            stubs.append(LineString([(x, y), (x + dx / norm * _BEYOND, y + dy / norm * _BEYOND)]))
+    return stubs
+
+
+def _chord(box: FlowBox, along: float) -> float:
+    """Return the width of a straight box across its axis at one place."""
+    start, end = shapely.get_coordinates(box.axis)[[0, -1]]
+    flow = (end - start) / np.hypot(*(end - start))
+    normal = np.array([-flow[1], flow[0]])
+    at, far = start + along * flow, 10 * box.width
+    chord = shapely.intersection(LineString([at - far * normal, at + far * normal]), box.polygon)
+    return float(chord.length) or box.width
+
+
+def _free_ends(lines: list[LineString]) -> list[tuple[LineString, bool]]:
+    return [(line, first) for line in lines for first in (True, False)]
+
+
+def _draw_out(line: LineString, first: bool, reach: float, by: float) -> LineString | None:
+    """Draw a line out from one end in the direction of its last `reach` metres."""
+    if first:
+        line = shapely.reverse(line)
+    end = np.array(line.coords[-1][:2])
+    inner = line.interpolate(max(line.length - reach, 0.0))
+    direction = end - np.array([inner.x, inner.y])
+    norm = float(np.hypot(*direction))
+    return LineString([end, end + direction / norm * by]) if norm > 0 else None
+
+
+def _cosine(front: Any, flowline: LineString, at: float, reach: float) -> float:
+    """Return |cos| between the front's normal and the flowline, both over ± `reach` round their crossing."""
+    crossing = flowline.interpolate(at)
+    near = min(shapely.get_parts(front), key=lambda line: line.distance(crossing))
+    here = near.project(crossing)
+    a, b = (near.interpolate(min(max(here + d, 0.0), near.length)) for d in (-reach, reach))
+    c, d = (flowline.interpolate(min(max(at + step, 0.0), flowline.length)) for step in (-reach, reach))
+    along_front, along_flow = (b.x - a.x, b.y - a.y), (d.x - c.x, d.y - c.y)
+    norm = np.hypot(*along_front) * np.hypot(*along_flow)
+    if norm == 0:
+        return 1.0
+    return float(abs(along_front[0] * along_flow[1] - along_front[1] * along_flow[0]) / norm)

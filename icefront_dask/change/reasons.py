@@ -1,0 +1,55 @@
+"""Why a row of a series is not accepted, has no value, or rests on an assumption: a closed list."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["SEPARATOR", "SeriesReason", "SeriesStatus", "add_reason"]
+
+SEPARATOR = "; "
+
+
+class SeriesStatus(StrEnum):
+    """Status of a row, the same words as those of a front."""
+
+    ACCEPTED = "accepted"
+    REVIEW = "review"
+    REJECTED = "rejected"
+    NO_FRONT = "no_front"
+    FAILED = "failed"
+
+
+class SeriesReason(StrEnum):
+    """One reason; several are joined by ``"; "`` and follow those of the front itself."""
+
+    # no value
+    NO_GEOMETRY = "no_geometry"  # the scene has no front
+    FIRST_DATE = "first_date"  # nothing before it to change from
+    OUTSIDE_BOX = "front_outside_box"
+    DOES_NOT_CUT_BOX = "front_does_not_cut_box"
+    INLAND_OF_BOX = "front_inland_of_box"
+    FLOWLINE_NOT_MET = "flowline_not_met"
+    NO_FLOWLINE = "no_flowline"
+    NO_BOX = "no_box"
+    # a value which must be looked at
+    PARTLY_SEEN = "front_partly_seen"  # less of the width than closing by shortest distance allows
+    LEAVES_BOX = "front_leaves_box"  # through its inland or seaward edge: the position is cut off there
+    EXTRAPOLATED = "front_extrapolated"
+    IMPLAUSIBLE_ADVANCE = "implausible_advance"
+    ADVANCE_UNDONE = "advance_undone"
+    RETREAT_UNDONE = "retreat_undone"
+    MELANGE = "melange_suspected"
+    # notes on values which stand
+    CLOSED_TO_SIDE = (
+        "closed_to_side"  # the front ends short of a side of the box by at most a fifth of the width
+    )
+    UNCERTAINTY_ASSUMED = "uncertainty_assumed"
+    DIRECTION_INFERRED = (
+        "direction_inferred"  # the sea was found from the record and the ice sheet's interior
+    )
+
+
+def add_reason(present: str, *reasons: str) -> str:
+    """Return the joined reasons without repetition, in the order in which they came."""
+    words = [word for word in present.split(SEPARATOR) if word]
+    return SEPARATOR.join(dict.fromkeys([*words, *(str(reason) for reason in reasons if reason)]))
