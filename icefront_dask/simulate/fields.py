@@ -1,13 +1,14 @@
 """Periodic random fields that can be sampled at any coordinate.
 
-An :class:`Atlas` holds a few unit fields made from one seed. Every texture of a simulated scene is one of them, sampled
-at scaled, rotated or drifting coordinates; so a texture is a function of position that moves with the ice and does not
-depend on the grid of a scene.
+An :class:`Atlas` holds a few unit fields made from one seed. Every texture of a simulated scene is one of
+them, sampled at scaled, rotated or drifting coordinates; so a texture is a function of position that moves
+with the ice and does not depend on the grid of a scene.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -16,12 +17,12 @@ from scipy.spatial import cKDTree
 
 __all__ = ["Atlas", "Floats", "line_noise", "sample"]
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 SIZE = 512
 BAND_CELLS = 16.0  # centre wavelength of the band-passed fields, in cells
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _bilinear(field: Floats, u: Floats, v: Floats, out: Floats) -> None:
     size = field.shape[0]
     for i in range(u.size):
@@ -94,8 +95,8 @@ def _blocks(rng: np.random.Generator, exponent: float, count: int) -> tuple[Floa
     Returns
     -------
     tone, relief, gap : ndarray (N, N) float32
-        A random number of each block (standard normal), its relative size (0 smallest … 1 largest), and 0 at its rim
-        rising to 1 inside.
+        A random number of each block (standard normal), its relative size (0 smallest … 1 largest), and 0
+        at its rim rising to 1 inside.
     """
     area = (1 - rng.random(count) * (1 - 400.0 ** (exponent + 1))) ** (1 / (exponent + 1))
     radius = np.sqrt(area)
@@ -117,7 +118,7 @@ def _blocks(rng: np.random.Generator, exponent: float, count: int) -> tuple[Floa
     gap = np.clip((ratio[:, 1] - ratio[:, 0]) / (0.5 * (ratio[:, 1] + ratio[:, 0]) + 1e-6) * 3, 0, 1)
     tone = rng.standard_normal(count)[first]
     size = np.clip(np.log(area[first]) / np.log(400.0), 0, 1)
-    return tuple(a.reshape(SIZE, SIZE).astype(np.float32) for a in (tone, size, gap))  # type: ignore[return-value]
+    return tuple(a.reshape(SIZE, SIZE).astype(np.float32) for a in (tone, size, gap))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""A glacier or ice shelf as functions of position: walls, islands, relief, and the signed distance to the front.
+"""A glacier or ice shelf as functions of position: walls, islands, relief, and the level of the front.
 
-Positions are metres in the landscape's own frame: ``x`` points down-flow from the middle of the mean front, ``y`` to
-the left of the flow. Everything can be evaluated at any coordinates, so that scenes on different grids and dates show
-the same place, and the true front is the zero line of a function rather than of pixels.
+Positions are metres in the landscape's own frame: ``x`` points down-flow from the middle of the mean front,
+``y`` to the left of the flow. Everything can be evaluated at any coordinates, so that scenes on different
+grids and dates show the same place, and the true front is the zero line of a function rather than of pixels.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Landscape:
         """Distance-like level (m): negative inside the fjord, positive in the rock."""
         along, across = self.flow(x, y)
         if self.kind == "ice_shelf":
-            level = np.full(along.shape, -1e6, np.float32)
+            level: Floats = np.full(along.shape, -1e6, np.float32)
         else:
             side = np.where(across > 0, 0, 1)
             rough = np.where(
@@ -133,7 +133,7 @@ class Landscape:
         return level.astype(np.float32)
 
     def ice(self, x: Floats, y: Floats, front: FrontShape) -> Floats:
-        """Level (m): negative on the glacier, positive on the ocean, along the flow (walls are left aside)."""
+        """Level (m) along the flow: negative on the glacier, positive on the ocean; walls are left aside."""
         along, across = self.flow(x, y)
         warp = self.overhang_m * sample(self.atlas.rough, x / 25 + 77.0, y / 25 + 31.0)
         level = along - front(self.atlas, across, self.half_width_m) + warp
@@ -161,8 +161,10 @@ def draw_landscape(rng: np.random.Generator, atlas: Atlas, kind: Kind, half_widt
     w = half_width_m
     islands: list[tuple[float, float, float]] = []
     if rng.random() < (0.25 if kind == "ice_shelf" else 0.15):
-        for _ in range(int(rng.integers(1, 3))):
-            islands.append((rng.uniform(-3, 3) * w, rng.uniform(-0.8, 0.8) * w, rng.uniform(0.08, 0.25) * w))
+        islands = [
+            (rng.uniform(-3, 3) * w, rng.uniform(-0.8, 0.8) * w, rng.uniform(0.08, 0.25) * w)
+            for _ in range(int(rng.integers(1, 3)))
+        ]
     tributary = None
     if kind == "outlet" and rng.random() < 0.3:
         angle = rng.choice([-1, 1]) * rng.uniform(np.radians(60), np.radians(130))
@@ -185,7 +187,7 @@ def draw_landscape(rng: np.random.Generator, atlas: Atlas, kind: Kind, half_widt
 
 
 def draw_front(rng: np.random.Generator, half_width_m: float) -> FrontShape:
-    """Draw a front: fractal of Hurst exponent 0.6–0.9 and rms 2–15 % of the width, arc, often a calved notch."""
+    """Draw a front: a fractal of rms 2 to 15 % of the width, an arc, often a calved notch."""
     w = half_width_m
     front = FrontShape(
         rms_m=2 * w * np.exp(rng.uniform(np.log(0.015), np.log(0.08))),

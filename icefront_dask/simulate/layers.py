@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from icefront_dask.simulate.fields import Floats, line_noise, sample
-from icefront_dask.simulate.landscape import FrontShape, Landscape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from icefront_dask.simulate.landscape import FrontShape, Landscape
 
 __all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers"]
 
@@ -22,8 +26,8 @@ class Surface:
     Attributes
     ----------
     crevasse_m, crevasse_aspect, crevasse_bow, ridge : float
-        Wavelength; elongation across the flow; how far the pattern bends at the walls (shares of the half width);
-        -1 … 1 from dark troughs to bright ridges.
+        Wavelength; elongation across the flow; how far the pattern bends at the walls (shares of the half
+        width); -1 … 1 from dark troughs to bright ridges.
     fine_m : float
         Wavelength of the small-scale roughness.
     stripe_m : float
@@ -106,7 +110,7 @@ class Layers:
     def turned(self, quarter: int, flip: bool) -> Layers:
         """Return the layers rotated by quarter turns and, after that, mirrored left to right."""
 
-        def turn(a: NDArray[np.generic]) -> NDArray[np.generic]:
+        def turn(a: NDArray[Any]) -> NDArray[Any]:
             a = np.rot90(a, quarter)
             return np.ascontiguousarray(a[:, ::-1] if flip else a)
 

@@ -6,14 +6,18 @@ The sun stands in the direction of decreasing (``sun_side = +1``) or increasing 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from icefront_dask.simulate.fields import Floats
 from icefront_dask.simulate.layers import GLACIER, OCEAN, ROCK, Layers
 from icefront_dask.simulate.table import OPTICAL, OPTICAL_MIX
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from icefront_dask.simulate.fields import Floats
 
 __all__ = ["Sky", "cloud_masks", "draw_sky", "render_optical"]
 

@@ -1,19 +1,22 @@
 """SAR backscatter of simulated layers: gamma0 in co- and cross-polarisation, as linear power.
 
-The radar looks along the rows, towards increasing (``look = +1``) or decreasing (``-1``) columns. Means and ranges:
-``simulate/table.py``.
+The radar looks along the rows, towards increasing (``look = +1``) or decreasing (``-1``) columns. Means and
+ranges: ``simulate/table.py``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from icefront_dask.simulate.fields import Floats
 from icefront_dask.simulate.layers import GLACIER, OCEAN, ROCK, Layers
 from icefront_dask.simulate.table import SAR, SAR_MIX
+
+if TYPE_CHECKING:
+    from icefront_dask.simulate.fields import Floats
 
 __all__ = ["Radar", "draw_radar", "render_sar"]
 
@@ -27,7 +30,8 @@ class Radar:
     glacier, ocean, block, berg, rock : (co, cross) mean gamma0
     dry_delta : (co, cross) added above the melt line
     texture, fine, stripe, low, tone, rim, relief : float
-        Strength (dB) of crevasses, small roughness, flow stripes, slow changes, block tones, block rims, lit blocks.
+        Strength (dB) of crevasses, small roughness, flow stripes, slow changes, block tones, block rims,
+        lit blocks.
     cliff, rift : float
         Brightness (dB) of a cliff that faces the radar, and of the rift.
     incidence_deg, ramp_db_per_px : float

@@ -1,8 +1,8 @@
 """Ranges of the simulator, one documented table.
 
-Backscatter is gamma0 in dB at 30-40 degrees incidence as (low, typical, high), reflectance is that of the near
-infrared. These are working values of general knowledge in radar and optical glaciology, widened; they were not measured
-by this project. They are meant to cover what occurs, not to be right for one place.
+Backscatter is gamma0 in dB at 30-40 degrees incidence as (low, typical, high), reflectance is that of the
+near infrared. These are working values of general knowledge in radar and optical glaciology, widened; they
+were not measured by this project. They are meant to cover what occurs, not to be right for one place.
 """
 
 from __future__ import annotations
@@ -63,3 +63,26 @@ OPTICAL: dict[str, Range] = {
 }
 
 OPTICAL_MIX: dict[str, float] = {"melange": 0.45, "water": 0.33, "sea_ice": 0.22}
+
+# The archive's scenes follow the season; the shares of a season sum to 1 and both together cover SAR_MIX and
+# OPTICAL_MIX: melt and open water in summer, mélange and sea ice in winter.
+SEASON_MIX: dict[str, dict[str, dict[str, float]]] = {
+    "sar": {
+        "summer": {"calm": 0.30, "windy": 0.20, "melt": 0.30, "melange": 0.20},
+        "winter": {"melange": 0.60, "sea_ice": 0.25, "calm": 0.15},
+    },
+    "optical": {
+        "summer": {"water": 0.55, "melange": 0.45},
+        "winter": {"melange": 0.50, "sea_ice": 0.35, "water": 0.15},
+    },
+}
+
+# Reflectance of a band relative to the near infrared: ice and snow, open water, rock, cloud. Snow and ice are
+# bright in green and nearly black at 1.6 µm (Dozier 1989, https://doi.org/10.1016/0034-4257(89)90101-6);
+# water darkens with wavelength; bare rock brightens; clouds stay bright.
+LANDSAT_SPECTRUM: dict[str, tuple[float, float, float, float]] = {
+    "green": (1.15, 1.8, 0.75, 1.05),
+    "red": (1.10, 1.35, 0.85, 1.03),
+    "nir08": (1.0, 1.0, 1.0, 1.0),
+    "swir16": (0.12, 0.3, 1.15, 0.65),
+}

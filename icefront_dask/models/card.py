@@ -1,0 +1,43 @@
+"""Model cards: what a set of weights is, needs and achieved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Card"]
+
+
+class Card(BaseModel):
+    """What belongs to one weights file; kept beside it as ``NAME.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    version: str
+    summary: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the weights file")
+    architecture: str = Field(description="entry point in the group icefront_dask.models")
+    architecture_options: dict[str, Any]
+    primary: tuple[str, ...] = Field(
+        description="variables that can serve as the first channel, in order of preference"
+    )
+    cross: tuple[str, ...] = Field(
+        (), description="variables that can serve as the second channel, where present"
+    )
+    outputs: tuple[str, ...] = ("ice", "front")
+    scaling: str
+    stride: int
+    receptive_radius: int
+    shift_equivariant: bool
+    pixel_size_m: tuple[float, float] = Field(description="range of pixel sizes seen in training")
+    training_data: tuple[str, ...]
+    licence: str
+    seed: int
+    simulated_seeds: tuple[tuple[int, int], ...] = Field(
+        description="ranges [first, last] of the simulator's seeds"
+    )
+    command: tuple[str, ...]
+    scores: dict[str, Any]
+    known_failures: tuple[str, ...]

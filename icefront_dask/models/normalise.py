@@ -1,0 +1,105 @@
+"""From bands to the channels of a network: decibels, robust scores, validity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CLIP", "CO_FLOOR_DB", "CROSS_FLOOR_DB", "RobustScale", "channels", "robust_scale", "to_decibel"]
+
+CLIP = 4.0
+CO_FLOOR_DB, CROSS_FLOOR_DB = -30.0, -35.0
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class RobustScale:
+    """Median and scaled median absolute deviation of a band's valid pixels."""
+
+    median: float
+    spread: float
+
+
+def to_decibel(power: Floats, floor_db: float) -> Floats:
+    """Decibels of linear power, clipped below at ``floor_db``; NaN stays.
+
+    Parameters
+    ----------
+    power : ndarray float32, linear power, NaN nodata
+    floor_db : float
+
+    Returns
+    -------
+    ndarray float32, dB
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        db = 10 * np.log10(power)
+    return np.where(np.isnan(power), np.nan, np.maximum(db, floor_db)).astype(np.float32)
+
+
+def robust_scale(band: Floats, limit: int = 250_000) -> RobustScale:
+    """Median and 1.4826 x MAD of the finite values, from a subsample on a fixed stride.
+
+    Parameters
+    ----------
+    band : ndarray (H, W) float32, NaN nodata
+    limit : int
+        The stride is the smallest that leaves at most this many pixels; it starts at the first pixel, so
+        the result does not depend on any chunking.
+
+    Returns
+    -------
+    RobustScale
+        (0, 1) where no pixel is finite.
+    """
+    step = max(1, int(np.ceil(np.sqrt(band.size / limit))))
+    values = band[::step, ::step]
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return RobustScale(0.0, 1.0)
+    median = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - median)))
+    if spread <= 0:  # more than half of the pixels share one value
+        spread = float(values.std()) or 1.0
+    return RobustScale(median, spread)
+
+
+def _score(band: Floats, scale: RobustScale) -> Floats:
+    z = (band - np.float32(scale.median)) / np.float32(scale.spread)
+    return np.nan_to_num(np.clip(z, -CLIP, CLIP), nan=0.0).astype(np.float32)
+
+
+def channels(
+    primary: Floats,
+    cross: Floats | None = None,
+    *,
+    scale: RobustScale | None = None,
+    cross_scale: RobustScale | None = None,
+) -> Floats:
+    """Channels of the shipped networks.
+
+    Parameters
+    ----------
+    primary : ndarray (H, W) float32
+        Co-polarised backscatter in dB, reflectance, or grey values; NaN nodata.
+    cross : ndarray (H, W) float32, optional
+        Cross-polarised backscatter in dB; NaN nodata.
+    scale, cross_scale : RobustScale, optional
+        Those of the whole scene; taken from the arrays when not given.
+
+    Returns
+    -------
+    ndarray (3, H, W) float32
+        Robust score of ``primary`` clipped to ± 4, of ``cross`` (0 where there is none), and validity of
+        ``primary`` (1 valid, 0 not); scores of invalid pixels are 0.
+    """
+    valid = np.isfinite(primary)
+    out = np.zeros((3, *primary.shape), np.float32)
+    out[0] = _score(primary, scale or robust_scale(primary))
+    if cross is not None:
+        out[1] = _score(cross, cross_scale or robust_scale(cross)) * valid
+    out[2] = valid
+    return out

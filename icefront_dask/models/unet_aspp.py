@@ -1,0 +1,138 @@
+"""U-Net with atrous spatial pyramid pooling in the bottleneck.
+
+The architecture of the CaFFe baseline (Gourmelon et al. 2022) at any width; GlacierDL halves the channels.
+Its options are the normalisation and the global pooling branch. The shipped networks have neither a pooling
+branch nor statistics taken over the image at inference, so they are shift-equivariant: a tile with a halo
+of the receptive field gives what the whole scene gives.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Norm", "UNetASPP"]
+
+Norm = Literal["batch", "group", "none"]
+
+
+def _norm(kind: Norm, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "group":
+        return nn.GroupNorm(min(8, channels), channels)
+    return nn.Identity()
+
+
+def _block(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i in (inputs, outputs):
+        layers += [nn.Conv2d(i, outputs, 3, padding=1), _norm(norm, outputs), nn.LeakyReLU(0.1)]
+    return nn.Sequential(*layers)
+
+
+class _Pyramid(nn.Module):
+    """Parallel 1x1 and dilated 3x3 convolutions, and optionally a global mean, projected to ``channels``."""
+
+    def __init__(
+        self, channels: int, dilations: tuple[int, ...], norm: Norm, pooling: bool, dropout: float
+    ) -> None:
+        super().__init__()
+
+        def branch(conv: nn.Module) -> nn.Sequential:
+            return nn.Sequential(conv, _norm(norm, channels), nn.ReLU())
+
+        bias = norm == "none"
+        self.branches = nn.ModuleList([branch(nn.Conv2d(channels, channels, 1, bias=bias))])
+        self.branches.extend(
+            branch(nn.Conv2d(channels, channels, 3, padding=d, dilation=d, bias=bias)) for d in dilations
+        )
+        self.pooling = branch(nn.Conv2d(channels, channels, 1, bias=bias)) if pooling else None
+        count = 1 + len(dilations) + int(pooling)
+        self.project = nn.Sequential(
+            nn.Conv2d(count * channels, channels, 1, bias=bias),
+            _norm(norm, channels),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = [branch(x) for branch in self.branches]
+        if self.pooling is not None:
+            mean = self.pooling(functional.adaptive_avg_pool2d(x, 1))
+            parts.append(mean.expand(-1, -1, *x.shape[2:]))
+        return self.project(torch.cat(parts, dim=1))
+
+
+class UNetASPP(nn.Module):
+    """U-Net of five resolution levels with an ASPP bottleneck.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    width : int
+        Channels of the first level, doubled at each of the four below: 32 in CaFFe, 16 when halved.
+    dilations : tuple of int
+        Of the bottleneck's 3x3 branches.
+    norm : {"batch", "group", "none"}
+        Group normalisation takes its statistics over the tile at inference; such a network is not
+        shift-equivariant.
+    pooling : bool
+        Global mean branch of the bottleneck, as published.
+    dropout : float
+        Behind the bottleneck; 0.5 as published.
+
+    Notes
+    -----
+    Input (N, in_channels, H, W), sides multiples of 16; output logits (N, out_channels, H, W).
+
+    References
+    ----------
+    Gourmelon et al. (2022), Calving fronts and where to find them, Earth Syst. Sci. Data 14, 4287.
+    """
+
+    stride = 16
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 4,
+        *,
+        width: int = 32,
+        dilations: tuple[int, ...] = (1, 2, 4, 8),
+        norm: Norm = "batch",
+        pooling: bool = True,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(5)]
+        self.dilations = tuple(dilations)
+        self.shift_equivariant = norm != "group" and not pooling
+        self.down = nn.ModuleList(
+            _block(i, o, norm) for i, o in zip([in_channels, *widths[:-1]], widths, strict=True)
+        )
+        self.pyramid = _Pyramid(widths[-1], self.dilations, norm, pooling, dropout)
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
+        self.up = nn.ModuleList(_block(2 * w, w, norm) for w in reversed(widths[:-1]))
+        self.head = nn.Conv2d(width, out_channels, 1)
+
+    @property
+    def receptive_radius(self) -> int:
+        """Pixels on each side of an output pixel that can change it, rounded up to the stride."""
+        encoder = sum(2 * 2**level for level in range(5)) + sum(2**level for level in range(4))
+        decoder = sum(2 * 2**level for level in range(4)) + 8
+        return -(-(encoder + 16 * max(self.dilations) + decoder) // 16) * 16
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, out_channels, H, W) of inputs (N, in_channels, H, W)."""
+        skips = []
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else functional.max_pool2d(x, 2))
+            skips.append(x)
+        x = self.pyramid(skips.pop())
+        for enlarge, block in zip(self.enlarge, self.up, strict=True):
+            x = block(torch.cat([skips.pop(), enlarge(x)], dim=1))
+        return self.head(x)

@@ -1,0 +1,75 @@
+"""Weights on disk: safetensors, half precision, checked before they are parsed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from icefront_dask.errors import WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["MAX_BYTES", "read_weights", "sha256_of", "write_weights"]
+
+MAX_BYTES = 512 * 2**20
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}; train a model with `icefront train` or name another one")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Read a safetensors file into float32 tensors.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str, optional
+        Expected digest; compared before anything is parsed.
+
+    Raises
+    ------
+    WeightsError
+        Missing, of another kind (pickle, TorchScript), too large, altered or truncated.
+    """
+    if path.suffix != ".safetensors":
+        raise WeightsError(
+            f"{path.name}: only .safetensors weights are read, since a pickle can run code; convert a state_dict "
+            "of yours with safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'name.safetensors')"
+        )
+    if not path.is_file():
+        raise WeightsError(f"no weights file {path}; train a model with `icefront train` or name another")
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise WeightsError(f"{path.name}: {size} bytes are more than the {MAX_BYTES} allowed for weights")
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise WeightsError(
+            f"{path.name}: SHA-256 {found[:12]}… is not the {sha256[:12]}… of its card: the file is truncated or "
+            "altered; fetch it again"
+        )
+    try:
+        tensors = load(data)
+    except SafetensorError as error:
+        raise WeightsError(
+            f"{path.name} is not a whole safetensors file ({error}); fetch it again"
+        ) from error
+    return {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()}
+
+
+def write_weights(path: Path, state: dict[str, Tensor]) -> None:
+    """Write a state dict as safetensors; floating-point tensors in half precision, others as they are."""
+    half = {
+        key: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
+        for key, value in state.items()
+    }
+    path.write_bytes(save(half))

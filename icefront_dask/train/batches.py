@@ -1,0 +1,76 @@
+"""The stream of batches: batch ``i`` depends on the configuration and on ``i`` alone, so a run can resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from icefront_dask.errors import ConfigError
+from icefront_dask.train.augment import augment
+from icefront_dask.train.pairs import Pair, read_pairs, restyle, window
+from icefront_dask.train.simulated import SceneCache, optical_sample, sar_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from icefront_dask.train.config import TrainConfig
+    from icefront_dask.train.sample import Sample
+
+__all__ = ["Batches", "loader"]
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class Batches(IterableDataset[Batch]):
+    """Batches ``start … steps - 1`` of a training.
+
+    Step ``i`` sees ``cache`` simulated scenes, of the seeds from ``simulated_seed + i // refresh_every`` on.
+    """
+
+    def __init__(self, config: TrainConfig, start: int = 0) -> None:
+        self.config, self.start = config, start
+        self.pairs: dict[str, list[Pair]] = {}
+        if config.mix.pairs:
+            if config.pairs is None:
+                raise ConfigError("mix.pairs > 0 needs 'pairs', a folder with images/ and labels_1px/")
+            for pair in read_pairs(config.pairs):
+                if pair.glacier not in config.hold_out:
+                    self.pairs.setdefault(pair.glacier, []).append(pair)
+            if not self.pairs:
+                raise ConfigError(f"hold_out {list(config.hold_out)} leaves no pair to train on")
+
+    def __iter__(self) -> Iterator[Batch]:
+        config = self.config
+        cache = SceneCache(
+            config.simulated_seed + self.start // config.refresh_every, config.cache, config.scene_px
+        )
+        if config.mix.sar + config.mix.optical:
+            for _ in range(config.cache):
+                cache.draw()
+        for step in range(self.start, config.steps):
+            rng = np.random.default_rng([config.seed, step])
+            parts = [augment(sample, rng) for sample in self._samples(cache, rng)]
+            yield tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*parts, strict=True))  # type: ignore[misc]
+            if cache.scenes and (step + 1) % config.refresh_every == 0:
+                cache.draw()
+
+    def _samples(self, cache: SceneCache, rng: np.random.Generator) -> Iterator[Sample]:
+        mix, size = self.config.mix, self.config.crop_px
+        glaciers = sorted(self.pairs)
+        for _ in range(mix.pairs):
+            group = self.pairs[glaciers[int(rng.integers(len(glaciers)))]]
+            pair = group[int(rng.integers(len(group)))]
+            yield window(pair, rng, size, restyle(pair, rng))
+        for _ in range(mix.sar):
+            yield sar_sample(cache, rng, size)
+        for _ in range(mix.optical):
+            yield optical_sample(cache, rng, size)
+
+
+def loader(config: TrainConfig, start: int) -> DataLoader[Batch]:
+    """Batches made in one other process, a few ahead."""
+    return DataLoader(Batches(config, start), batch_size=None, num_workers=1, prefetch_factor=4)

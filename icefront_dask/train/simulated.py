@@ -1,0 +1,125 @@
+"""Training samples from the simulator: layers are cached, their radiometry is drawn anew for each use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, to_decibel
+from icefront_dask.simulate.fields import Atlas, Floats, sample
+from icefront_dask.simulate.landscape import draw_front, draw_landscape
+from icefront_dask.simulate.layers import OCEAN, ROCK, Layers, draw_surface, make_layers
+from icefront_dask.simulate.optical import cloud_masks, draw_sky, render_optical
+from icefront_dask.simulate.sar import draw_radar, render_sar
+from icefront_dask.train.sample import Sample
+
+if TYPE_CHECKING:
+    from icefront_dask.simulate.landscape import Kind
+
+__all__ = ["Scene", "SceneCache", "draw_scene", "optical_sample", "sar_sample"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Cached layers of one simulated scene."""
+
+    layers: Layers
+    pixel_m: float
+    cliff_m: float
+    clouds: Floats
+
+
+def draw_scene(seed: int, atlas: Atlas, size: int) -> Scene:
+    """Draw a place, a front and its looks; the scene is ``size`` pixels wide.
+
+    The fjord is 40 to 350 pixels wide, at any rotation; one scene in twelve shows no front.
+    """
+    rng = np.random.default_rng([seed, 0x5CE7E])
+    pixel_m = float(np.exp(rng.uniform(np.log(10), np.log(60))))
+    half_width = 0.5 * pixel_m * float(np.exp(rng.uniform(np.log(40), np.log(350))))
+    kind: Kind = rng.choice(["outlet", "tongue", "ice_shelf"], p=[0.65, 0.12, 0.23])
+    landscape = draw_landscape(rng, atlas, kind, half_width)
+    front = draw_front(rng, half_width)
+    if rng.random() < 1 / 12:
+        front = replace(front, offset_m=float(rng.choice([-1, 1])) * 4 * max(half_width, size * pixel_m))
+    surface = draw_surface(rng, half_width, pixel_m)
+    angle = rng.uniform(0, 2 * np.pi)
+    rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
+    shift = rng.uniform(-0.25, 0.25, 2) * size
+    u, v = (cols - size / 2 + shift[0]) * pixel_m, (size / 2 - rows + shift[1]) * pixel_m
+    x = (np.cos(angle) * u + np.sin(angle) * v).astype(np.float32)
+    y = (-np.sin(angle) * u + np.cos(angle) * v).astype(np.float32)
+    layers = make_layers(landscape, front, surface, x, y, pixel_m)
+    clouds = sample(atlas.smooth, rows / 1.3 + rng.uniform(0, 512), cols / 1.3 + rng.uniform(0, 512))
+    return Scene(layers.packed(), pixel_m, surface.cliff_m, clouds.astype(np.float16))
+
+
+class SceneCache:
+    """A rolling cache of scenes.
+
+    Parameters
+    ----------
+    first_seed : int
+        Seeds count up from here; the cache of one training uses ``first_seed … first_seed + drawn - 1``.
+    count : int
+        Scenes held.
+    size : int
+        Side in pixels.
+    """
+
+    def __init__(self, first_seed: int, count: int, size: int) -> None:
+        self.next_seed = first_seed
+        self.count, self.size = count, size
+        self.scenes: list[Scene] = []
+        self._atlas: tuple[int, Atlas] | None = None
+
+    def draw(self) -> None:
+        """Add the scene of the next seed, in place of the oldest one when full; forty share an atlas."""
+        atlas_seed = self.next_seed // 40 * 40
+        if self._atlas is None or self._atlas[0] != atlas_seed:
+            self._atlas = atlas_seed, Atlas.from_seed(atlas_seed)
+        scene = draw_scene(self.next_seed, self._atlas[1], self.size)
+        if len(self.scenes) < self.count:
+            self.scenes.append(scene)
+        else:
+            self.scenes[self.next_seed % self.count] = scene
+        self.next_seed += 1
+
+    def window(self, rng: np.random.Generator, size: int) -> tuple[Layers, Scene, Floats]:
+        """Cut a random window of a random scene, turned and mirrored; with its cloud field."""
+        scene = self.scenes[int(rng.integers(len(self.scenes)))]
+        r, c = (int(a) for a in rng.integers(0, self.size - size + 1, 2))
+        quarter, flip = int(rng.integers(4)), bool(rng.integers(2))
+        window = slice(r, r + size), slice(c, c + size)
+        return (
+            scene.layers.crop(*window).turned(quarter, flip).unpacked(),
+            scene,
+            scene.clouds[window].astype(np.float32),
+        )
+
+
+def _targets(layers: Layers, pixel_m: float) -> tuple[Floats, Floats]:
+    ice = (layers.kind != OCEAN).astype(np.float32)
+    front = ((np.abs(layers.front_m) <= 1.5 * pixel_m) & (layers.kind != ROCK)).astype(np.float32)
+    return ice, front
+
+
+def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
+    """Cut a window as a radar sees it, in dB; the cross-polarised band is dropped four times in ten."""
+    layers, scene, _ = cache.window(rng, size)
+    co, cross = render_sar(layers, draw_radar(rng), rng, scene.pixel_m, scene.cliff_m)
+    ice, front = _targets(layers, scene.pixel_m)
+    second = to_decibel(cross, CROSS_FLOOR_DB) if rng.random() > 0.4 else None
+    return Sample(to_decibel(co, CO_FLOOR_DB), second, ice, front, np.ones_like(ice))
+
+
+def optical_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
+    """Cut a window in the near infrared, at times with clouds; opaque cloud carries no loss."""
+    layers, scene, field = cache.window(rng, size)
+    sky = draw_sky(rng)
+    clouds = cloud_masks(field, sky)
+    image = render_optical(layers, sky, rng, scene.pixel_m, clouds)
+    ice, front = _targets(layers, scene.pixel_m)
+    return Sample(image, None, ice, front, (clouds[0] < 0.5).astype(np.float32))
