@@ -1,0 +1,132 @@
+"""A STAC API, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from pystac_client import ItemSearch
+from pystac_client.stac_api_io import StacApiIO
+from shapely.geometry import mapping
+
+from icefront_dask.catalog.filters import to_text
+from icefront_dask.config import section
+from icefront_dask.errors import CatalogError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from icefront_dask.catalog.filters import Interval
+    from icefront_dask.catalog.http import Http
+
+__all__ = ["Api"]
+
+
+class _ApiIO(StacApiIO):
+    """pystac-client's reader over our session: retried by cause, and kept on the host it was sent to."""
+
+    def __init__(self, http: Http, root: str) -> None:
+        super().__init__(max_retries=None)
+        self._http = http
+        self._host = urlsplit(root)[:2]
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        if urlsplit(href)[:2] != self._host:
+            raise CatalogError(
+                f"the API at {self._host[0]}://{self._host[1]} sends the search on to "
+                f"{urlsplit(href).hostname!r}; search that host by its own address if it is meant"
+            )
+        verb = (method or "GET").upper()
+        body = {"json": parameters} if verb == "POST" else {"params": parameters}
+        return self._http.request(verb, href, headers=headers, **body).content.decode("utf-8")
+
+
+class Api:
+    """A STAC API with item search.
+
+    Parameters
+    ----------
+    url : str
+        Landing page.
+    root : mapping
+        Its JSON.
+    http : Http
+        Session.
+    """
+
+    roots: tuple[Path, ...] = ()
+
+    def __init__(self, url: str, root: Mapping[str, Any], http: Http) -> None:
+        self.url = url
+        self._io = _ApiIO(http, url)
+        links = [link for link in root.get("links", ()) if isinstance(link, dict) and "href" in link]
+        found = [link for link in links if link.get("rel") == "search"]
+        post = next((link for link in found if str(link.get("method", "GET")).upper() == "POST"), None)
+        self._method = "POST" if post else "GET"
+        self._search_url = urljoin(_folder(url), (post or found[0])["href"])
+        data = next((link["href"] for link in links if link.get("rel") == "data"), None)
+        self._collections_url = None if data is None else urljoin(_folder(url), data)
+        self._has_query = any(str(c).rstrip("/").endswith("#query") for c in root.get("conformsTo", ()))
+        self._page_size = int(section("catalog")["page_size"])
+        self._known: list[str] | None = None
+
+    def collections(self) -> list[str]:
+        """Return the ids of the API's collections, none where it does not list them."""
+        if self._known is None:
+            pages = self._io.get_pages(self._collections_url) if self._collections_url else iter(())
+            self._known = [str(c["id"]) for page in pages for c in page.get("collections", ()) if "id" in c]
+        return self._known
+
+    def pages(
+        self,
+        geometry: Any,
+        collections: Sequence[str] | None,
+        span: Interval | None,
+        query: Mapping[str, Any] | None,
+        *,
+        limit: int | None = None,
+    ) -> Iterator[list[tuple[dict[str, Any], str]]]:
+        """Yield pages of items, each with the URL that its relative hrefs start from.
+
+        Raises
+        ------
+        CatalogError
+            For a request that fails, and an answer that is not a page of items.
+        """
+        found = ItemSearch(
+            self._search_url,
+            method=self._method,
+            stac_io=self._io,
+            limit=limit or self._page_size,
+            collections=list(collections) if collections else None,
+            intersects=mapping(geometry),
+            datetime=None if span is None else to_text(span),
+            query=dict(query) if query and self._has_query else None,
+        )
+        try:
+            for page in found.pages_as_dicts():
+                yield [(item, _self(item, self._search_url)) for item in page["features"]]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CatalogError(
+                f"{self._search_url} does not answer with pages of STAC items ({error}); check that "
+                f"{self.url} is the landing page of a STAC API"
+            ) from error
+
+    def any(self, geometry: Any, collections: Sequence[str] | None) -> bool:
+        """Return whether any item of the collections lies in a geometry, whenever."""
+        return any(page for page in self.pages(geometry, collections, None, None, limit=1))
+
+
+def _self(item: Mapping[str, Any], default: str) -> str:
+    return next((str(link["href"]) for link in item.get("links", ()) if link.get("rel") == "self"), default)
+
+
+def _folder(url: str) -> str:
+    return url if url.endswith("/") else f"{url}/"

@@ -1,0 +1,96 @@
+"""The same acquisition twice in a catalogue: reprocessed, delivered again, or promoted to a better tier."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["duplicates"]
+
+_LANDSAT = re.compile(r"^(L[COTEM]0\d)_L\w{3}_(\d{6})_(\d{8})_(?:(\d{8})_)?\d\d_(RT|T1|T2)")
+_TIERS = {"T1": 2, "T2": 1, "RT": 0}
+_SAME_START = pd.Timedelta(seconds=1)
+_SAME_FOOTPRINT = 0.8  # intersection over union
+
+
+def duplicates(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any]) -> dict[int, int]:
+    """Return the rows that repeat another row's acquisition, each with the row to keep.
+
+    Landsat: same satellite, path, row and date in one collection; tier 1 goes before tier 2 and real time,
+    then the newest processing. Radar: same platform, absolute orbit, data take and polarisations, starts
+    within a second and the same footprint, in one collection; the newest processing stays. Items which
+    state too little are kept.
+
+    Parameters
+    ----------
+    items : sequence of mapping
+        STAC items.
+    footprints : sequence of shapely geometry or None
+        Of the items, OGC:CRS84.
+    """
+    groups: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row, item in enumerate(items):
+        key = _key(item)
+        if key is not None:
+            groups[key].append(row)
+    repeated: dict[int, int] = {}
+    for rows in groups.values():
+        ranked = sorted(rows, key=lambda row: _rank(items[row]), reverse=True)
+        kept: list[int] = []
+        for row in ranked:
+            same = next((k for k in kept if _same(items, footprints, row, k)), None)
+            if same is None:
+                kept.append(row)
+            else:
+                repeated[row] = same
+    return repeated
+
+
+def _key(item: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    properties = item.get("properties") or {}
+    if match := _LANDSAT.match(str(item.get("id", ""))):
+        return (item.get("collection"), *match.group(1, 2, 3))
+    orbit = properties.get("sat:absolute_orbit")
+    if orbit is None:
+        return None
+    platform = str(properties.get("platform", "")).lower()
+    polarisations = tuple(sorted(properties.get("sar:polarizations") or ()))
+    take = str(properties.get("s1:datatake_id", "")).lower()
+    return (item.get("collection"), platform, int(orbit), take, polarisations)
+
+
+def _rank(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    properties = item.get("properties") or {}
+    match = _LANDSAT.match(str(item.get("id", "")))
+    tier = _TIERS[match.group(5)] if match else 0
+    processed = (match.group(4) if match else None) or properties.get("s1:processing_datetime") or ""
+    return (
+        tier,
+        str(processed),
+        str(properties.get("updated") or properties.get("created") or ""),
+        str(item["id"]),
+    )
+
+
+def _same(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any], a: int, b: int) -> bool:
+    if _LANDSAT.match(str(items[a].get("id", ""))):
+        return True
+    if (
+        footprints[a] is None
+        or footprints[b] is None
+        or abs(_start(items[a]) - _start(items[b])) > _SAME_START
+    ):
+        return False
+    union = footprints[a].union(footprints[b]).area
+    return bool(union > 0 and footprints[a].intersection(footprints[b]).area / union >= _SAME_FOOTPRINT)
+
+
+def _start(item: Mapping[str, Any]) -> pd.Timestamp:
+    properties = item.get("properties") or {}
+    return pd.to_datetime(properties.get("start_datetime") or properties.get("datetime"), utc=True)

@@ -1,0 +1,228 @@
+"""One ``search()`` for a STAC API, a stac-geoparquet file, a static catalogue and items in JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from shapely.errors import GEOSException
+from shapely.geometry import shape
+
+from icefront_dask.catalog.api import Api
+from icefront_dask.catalog.filters import check_query, interval, matches, to_text, within
+from icefront_dask.catalog.geometry import query_geometry, touches
+from icefront_dask.catalog.hrefs import is_url, resolve_href, unsigned
+from icefront_dask.catalog.items import REGIONS, Items, concatenated, sorted_table, to_table
+from icefront_dask.catalog.sources import open_source
+from icefront_dask.config import section
+from icefront_dask.errors import CatalogError, ConfigError, NoItemsError
+from icefront_dask.regions import Region
+from icefront_dask.sensors import TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from icefront_dask.catalog.filters import Interval
+    from icefront_dask.catalog.sources import Source
+
+__all__ = ["search"]
+
+_RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".zarr")
+
+
+def search(
+    source: str | Path,
+    regions: Region | Sequence[Region],
+    *,
+    collections: Sequence[str] | str | None = None,
+    datetime: Any = None,
+    query: Mapping[str, Any] | None = None,
+    cache: str | Path | None = None,
+) -> Items:
+    """Find the items that touch regions.
+
+    Parameters
+    ----------
+    source : str or path
+        A STAC API (URL of its landing page), a stac-geoparquet file (``.parquet``), a static catalogue
+        (file or URL), an item or ItemCollection (``.json``), or newline-delimited items (``.ndjson``).
+    regions : Region or sequence of Region
+        Where. The outline is searched in longitude and latitude, and each footprint is tested again in the
+        region's own projection.
+    collections : sequence of str, optional
+        STAC collections; without it those of ``icefront_dask.sensors`` that the API has, or all of a file's.
+    datetime : str, datetime or pair, optional
+        ``"2018"``, ``"2018-06"``, ``"2018-06-01/2018-09-30"``, ``"2018-06-01/.."``.
+    query : mapping, optional
+        Conditions on properties, as ``{"eo:cloud_cover": {"lt": 50}}``.
+    cache : path, optional
+        Folder where the result is kept; the same search is not made again.
+
+    Returns
+    -------
+    Items
+        Sorted by time, each item once, with the names of the regions that it touches; hrefs absolute and
+        unsigned.
+
+    Raises
+    ------
+    NoItemsError
+        When no item is left for any region, with what to widen.
+    CatalogError
+        For a source that cannot be reached or read, and hrefs that may not be opened.
+    ConfigError
+        For arguments that make no sense.
+    """
+    areas = [regions] if isinstance(regions, Region) else list(regions)
+    if not areas:
+        raise ConfigError("no regions to search for; name at least one")
+    wanted = (
+        [collections] if isinstance(collections, str) else None if collections is None else list(collections)
+    )
+    span = interval(datetime)
+    check_query(query)
+    kept = None if cache is None else Path(cache) / f"{_key(source, areas, wanted, span, query)}.parquet"
+    if kept is not None and kept.exists():
+        return Items.from_parquet(kept)
+    found = _Search(open_source(str(source)), wanted, span, query)
+    for area in areas:
+        found.add(area)
+    items = found.items()
+    if not len(items):
+        raise NoItemsError(found.explain(str(source), areas))
+    if kept is not None:
+        items.to_parquet(kept)
+    return items
+
+
+class _Search:
+    """Pages of one search, filtered and collected."""
+
+    def __init__(
+        self,
+        source: Source,
+        collections: list[str] | None,
+        span: Interval | None,
+        query: Mapping[str, Any] | None,
+    ) -> None:
+        self.source = source
+        self.named = collections is not None
+        if collections is None and isinstance(source, Api):
+            collections = [name for name in source.collections() if name in TABLE] or None
+        self.collections, self.span, self.query = collections, span, query
+        self.roots = [*source.roots, *(Path(root) for root in section("catalog")["allow_roots"])]
+        self.pages: list[pa.Table | None] = []
+        self.regions: dict[tuple[str, str], list[str]] = {}
+        self.without_geometry: list[str] = []
+
+    def add(self, region: Region) -> None:
+        """Search for one region."""
+        geometry = query_geometry(region)
+        for page in self.source.pages(geometry, self.collections, self.span, self.query):
+            candidates = [(item, base) for item, base in page if self._fits(item)]
+            footprints = [_footprint(item) for item, _ in candidates]
+            new = []
+            for (item, base), touching, footprint in zip(
+                candidates, touches(footprints, region), footprints, strict=True
+            ):
+                if footprint is None:
+                    self.without_geometry.append(str(item.get("id")))
+                if not touching:
+                    continue
+                names = self.regions.setdefault((str(item.get("collection") or ""), str(item.get("id"))), [])
+                if not names:
+                    new.append(self._stored(item, base))
+                if region.name not in names:
+                    names.append(region.name)
+            self.pages.append(to_table(new))
+
+    def _fits(self, item: Mapping[str, Any]) -> bool:
+        if self.collections and item.get("collection") not in self.collections:
+            return False
+        return (self.span is None or within(item, self.span)) and matches(item, self.query)
+
+    def _stored(self, item: dict[str, Any], base: str) -> dict[str, Any]:
+        """Return the item with absolute, unsigned hrefs of its rasters, and without links."""
+        assets: dict[str, Any] = {}
+        for key, asset in (item.get("assets") or {}).items():
+            if not isinstance(asset, dict) or "href" not in asset:
+                continue
+            href = unsigned(str(asset["href"]))
+            if _is_raster(asset):
+                owner = f"item {item.get('id')!r}, asset {key!r}"
+                href = resolve_href(href, base, self.roots, owner=owner)
+            assets[key] = {**asset, "href": href}
+        return {**item, "assets": assets, "links": []}
+
+    def items(self) -> Items:
+        """Return what was collected."""
+        table = sorted_table(concatenated(self.pages))
+        if not table.num_rows:
+            return Items(table)
+        rows = Items(table)
+        touched = [self.regions[key] for key in zip(rows.collections, rows.ids, strict=True)]
+        return Items(table.append_column(REGIONS, pa.array(touched, type=pa.list_(pa.string()))))
+
+    def explain(self, source: str, regions: Sequence[Region]) -> str:
+        """Say why nothing was found, and what to widen."""
+        names = ", ".join(repr(r.name) for r in regions[:5]) + (" and others" if len(regions) > 5 else "")
+        known = self.source.collections()
+        if self.named and known and not set(self.collections or ()) & set(known):
+            return (
+                f"{source} has no collection {', '.join(self.collections or ())}; it has "
+                f"{', '.join(known[:20])}: name one of these"
+            )
+        of = f"items of {', '.join(self.collections)}" if self.collections else "items"
+        if self.without_geometry:
+            return (
+                f"{len(self.without_geometry)} {of} in {source} state no geometry, first "
+                f"{self.without_geometry[0]!r}, and none of the others touches region {names}; "
+                "add footprints to the catalogue"
+            )
+        limits = [f"datetime {to_text(self.span)}"] if self.span else []
+        limits += [f"query {dict(self.query)}"] if self.query else []
+        if not limits or not any(self.source.any(query_geometry(r), self.collections) for r in regions):
+            return (
+                f"region {names} lies outside the footprints of all {of} in {source}; check its outline "
+                "and CRS, or search other collections"
+            )
+        return (
+            f"no {of} in {source} touch region {names} within {' and '.join(limits)}; "
+            f"widen the {' or the '.join(limit.split()[0] for limit in limits)}"
+        )
+
+
+def _footprint(item: Mapping[str, Any]) -> Any:
+    geometry = item.get("geometry")
+    if not geometry:
+        return None
+    try:
+        return shape(geometry)
+    except (GEOSException, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise CatalogError(
+            f"item {item.get('id')!r} has a broken geometry ({error}); correct it in the catalogue"
+        ) from error
+
+
+def _is_raster(asset: Mapping[str, Any]) -> bool:
+    kind = str(asset.get("type") or "")
+    return "tiff" in kind or "jp2" in kind or str(asset["href"]).split("?")[0].lower().endswith(_RASTERS)
+
+
+def _key(
+    source: str | Path,
+    regions: Sequence[Region],
+    collections: Sequence[str] | None,
+    span: Interval | None,
+    query: Mapping[str, Any] | None,
+) -> str:
+    stamp: Any = None
+    if not is_url(str(source)) and Path(source).exists():
+        status = Path(source).stat()
+        stamp = [str(Path(source).resolve()), status.st_mtime_ns, status.st_size]
+    outlines = [[r.name, r.crs, r.outline.wkt] for r in regions]
+    parts = [str(source), stamp, outlines, collections, None if span is None else to_text(span), query]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
