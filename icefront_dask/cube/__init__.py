@@ -1,0 +1,55 @@
+"""From items to pixels: lazy cubes on one fixed grid, and their sharded Zarr v3 store.
+
+Names load their module when first used, so that the quality bits come without xarray, dask or rasterio.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from icefront_dask.cube.quality import INVALID, Quality, invalid
+
+if TYPE_CHECKING:
+    from icefront_dask.cube.blocks import ReadOptions, read_scenes
+    from icefront_dask.cube.lazy import load, variables_of
+    from icefront_dask.cube.reopen import open_cube
+    from icefront_dask.cube.scene import Scene, scenes
+    from icefront_dask.cube.store import CubeStore, create_store, write_scenes
+
+__all__ = [
+    "INVALID",
+    "CubeStore",
+    "Quality",
+    "ReadOptions",
+    "Scene",
+    "create_store",
+    "invalid",
+    "load",
+    "open_cube",
+    "read_scenes",
+    "scenes",
+    "variables_of",
+    "write_scenes",
+]
+
+_HOMES = {
+    "CubeStore": "store",
+    "ReadOptions": "blocks",
+    "Scene": "scene",
+    "create_store": "store",
+    "load": "lazy",
+    "open_cube": "reopen",
+    "read_scenes": "blocks",
+    "scenes": "scene",
+    "variables_of": "lazy",
+    "write_scenes": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'icefront_dask.cube' has no attribute {name!r}")
+    value = getattr(import_module(f"icefront_dask.cube.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,175 @@
+"""Lift the block reader to a lazy, labelled dataset: ``load``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
+
+from icefront_dask.cube.attributes import (
+    GAP_FRACTION,
+    cube_attributes,
+    grid_attributes,
+    grid_coordinates,
+    scene_coordinates,
+    variable_attributes,
+)
+from icefront_dask.cube.blocks import ReadOptions, block_grid, read_block
+from icefront_dask.cube.quality import QUALITY_DTYPE, invalid
+from icefront_dask.cube.scene import scenes as group_scenes
+from icefront_dask.errors import MissingAssetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from icefront_dask.cube.scene import Scene
+
+__all__ = ["calibrations_of", "load", "variables_of"]
+
+
+def load(
+    items: Any,
+    region: Any,
+    family: str,
+    *,
+    resolution: float,
+    chunks: Mapping[str, int] | None = None,
+    reader: str | None = None,
+    variables: Sequence[str] | None = None,
+    extra_collections: Mapping[str, Any] | None = None,
+    on_read_error: str | None = None,
+) -> xr.Dataset:
+    """Return the scenes of one family over a region, lazily, on the region's one grid.
+
+    Nothing is read here. One task reads a block of a scene with all its variables; the blocks are anchored to
+    the grid, so that values do not depend on `chunks`. Hrefs stay unsigned in the graph.
+
+    Parameters
+    ----------
+    items : Items, or iterable of pystac.Item or dict
+        What ``search()`` returned.
+    region : Region
+        Where; ``region.geobox(resolution)`` is the grid.
+    family : {"sentinel-1", "landsat"}
+        Which sensor family.
+    resolution : float
+        Pixel size in metres of the projection.
+    chunks : mapping, optional
+        As for ``Dataset.chunk``; default: one scene, one reading block.
+    reader : {"odc", "stackstac"}, optional
+        Default: the configuration.
+    variables : sequence of str, optional
+        Only these; default: all that any scene has.
+    extra_collections : mapping, optional
+        Collections of the run's configuration.
+    on_read_error : {"raise", "flag"}, optional
+        Default: the configuration.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims (time, y, x), sorted by time. Variables float32, NaN nodata: linear power (gamma0, sigma0),
+        reflectance or grey values, see attribute ``calibration``. ``quality`` uint16, bits of
+        ``cube.quality.Quality``. Coordinates of the scenes as in
+        :func:`icefront_dask.cube.attributes.scene_coordinates`, and the lazy ``gap_fraction``.
+
+    Raises
+    ------
+    NoItemsError, MissingAssetError, InputError, ConfigError, CatalogError
+        While building; see :func:`icefront_dask.cube.scenes`.
+    ReadError, NotGeoreferencedError
+        While computing, for files that cannot be read or placed.
+    """
+    options = ReadOptions.resolve(reader=reader, on_read_error=on_read_error)
+    found = group_scenes(items, region, family, variables=variables, extra_collections=extra_collections)
+    names = variables_of(found, variables)
+    geobox = region.geobox(resolution)
+    arrays = _lazy_arrays(found, geobox, names, options)
+    calibrations = calibrations_of(found, names)
+    data = {
+        name: xr.Variable(("time", "y", "x"), array, variable_attributes(name, calibrations.get(name, "")))
+        for name, array in arrays.items()
+    }
+    gaps = xr.Variable(
+        ("time",), invalid(arrays["quality"]).mean(axis=(1, 2), dtype="float32"), dict(GAP_FRACTION)
+    )
+    cube = xr.Dataset(
+        data,
+        coords={**scene_coordinates(found), "gap_fraction": gaps, **grid_coordinates(geobox)},
+        attrs={**cube_attributes(region, family, calibrations), **grid_attributes(geobox)},
+    )
+    return cube if chunks is None else cube.chunk(dict(chunks))
+
+
+def variables_of(scenes: Sequence[Scene], wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the variables of a cube of these scenes: those wanted, else all that any scene has.
+
+    Raises
+    ------
+    MissingAssetError
+        For a wanted variable that no scene has.
+    """
+    found = {name: None for scene in scenes for name in scene.variables}
+    if wanted is None:
+        from icefront_dask.sensors import VARIABLES
+
+        return tuple(name for name in VARIABLES if name in found)
+    if absent := [name for name in wanted if name not in found]:
+        raise MissingAssetError(
+            f"no scene has {', '.join(absent)}; they have {', '.join(found)}: ask for some of these"
+        )
+    return tuple(wanted)
+
+
+def calibrations_of(scenes: Sequence[Scene], variables: Sequence[str]) -> dict[str, str]:
+    """Return the calibration of each variable; `scenes()` has made sure that there is one."""
+    return {
+        name: next(scene.calibration for scene in scenes if name in scene.variables) for name in variables
+    }
+
+
+def _lazy_arrays(
+    scenes: Sequence[Scene], geobox: Any, variables: tuple[str, ...], options: ReadOptions
+) -> dict[str, da.Array]:
+    blocks = block_grid(geobox, options.block_px)
+    token = tokenize([s.scene_id for s in scenes], scenes, str(geobox), variables, options)
+    read = f"read-scene-{token}"
+    graph: dict[Any, Any] = {}
+    for slot, scene in enumerate(scenes):
+        for row, column in np.ndindex(*blocks.shape.yx):
+            grid = blocks[row, column]
+            graph[(read, slot, row, column)] = (_Read(scene, grid, variables, options),)
+    chunks = ((1,) * len(scenes), *(tuple(int(n) for n in sizes) for sizes in blocks.chunks))
+    source = HighLevelGraph({read: graph}, {read: set()})
+    arrays = {}
+    for name in (*variables, "quality"):
+        key = f"{name}-{token}"
+        pick: dict[Any, Any] = {(key, *index[1:]): (_Pick(name), index) for index in graph}
+        layers = HighLevelGraph({**source.layers, key: pick}, {**source.dependencies, key: {read}})
+        dtype = QUALITY_DTYPE if name == "quality" else np.dtype("float32")
+        arrays[name] = da.Array(layers, key, chunks, dtype=dtype)
+    return arrays
+
+
+class _Read:
+    """Reads one block; a callable of one piece, so that the graph holds no loose arguments."""
+
+    def __init__(self, scene: Scene, grid: Any, variables: tuple[str, ...], options: ReadOptions) -> None:
+        self._args = (scene, grid, variables, options)
+
+    def __call__(self) -> dict[str, Any]:
+        return read_block(*self._args)
+
+
+class _Pick:
+    """Takes one variable out of a block that was read, with its time axis."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, block: dict[str, Any]) -> Any:
+        return block[self._name][None]

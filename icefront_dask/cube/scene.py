@@ -1,0 +1,304 @@
+"""From STAC items to scenes: one overpass each, with what is needed to read it and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from icefront_dask.errors import CatalogError, InputError, MissingAssetError, NoItemsError
+from icefront_dask.sensors import FAMILIES, VARIABLES, Band, collection_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["Scene", "Source", "item_dicts", "scenes"]
+
+_SAME_OVERPASS_S = 300  # neighbouring slices and rows of one overpass begin 24-30 s apart
+_SLC_FAILURE = np.datetime64("2003-05-31T21:42:35", "ns")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What of one item is needed to read it. Hrefs are unsigned.
+
+    ``kind`` is how its numbers are decoded: ``sar`` linear power, ``landsat`` numbers with quality bands,
+    ``grey`` as they are. ``footprint`` is well-known binary in longitude and latitude.
+    """
+
+    item_id: str
+    kind: str
+    bands: tuple[Band, ...]
+    quality_hrefs: tuple[tuple[str, str], ...] = ()
+    dropped_bit: bool = False
+    slc_off: bool = False
+    footprint: bytes | None = None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables that the item has."""
+        return tuple(band.variable for band in self.bands)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One overpass: the items of one datatake or of one path and date, laid side by side.
+
+    Parameters
+    ----------
+    scene_id : str
+        Slug of platform and time, then 8 hex digits of the SHA-256 of the sorted item ids.
+    item_ids : tuple of str
+        Sorted.
+    time : numpy.datetime64
+        [ns], UTC, of the earliest item.
+    platform, sensor : str
+        As ``sentinel-1a`` and ``C-SAR``; empty where the items do not say.
+    orbit_direction : str
+        ``ascending``, ``descending`` or empty.
+    relative_orbit : int
+        Relative orbit or WRS path; 0 where the items do not say.
+    geometry : str
+        How the pixels were placed, see ``sensors``.
+    geolocation_sigma_m : float
+        The largest among the items, in metres.
+    calibration : str
+        gamma0 | sigma0 | reflectance | uncalibrated.
+    sources : tuple of Source
+        In order of precedence: by time, then id.
+    """
+
+    scene_id: str
+    item_ids: tuple[str, ...]
+    time: np.datetime64
+    platform: str
+    sensor: str
+    orbit_direction: str
+    relative_orbit: int
+    geometry: str
+    geolocation_sigma_m: float
+    calibration: str
+    sources: tuple[Source, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables that any of the items has, in the order of ``sensors.VARIABLES``."""
+        found = {name for source in self.sources for name in source.variables}
+        return tuple(name for name in VARIABLES if name in found)
+
+
+def item_dicts(items: Any) -> list[dict[str, Any]]:
+    """Return STAC items as plain dictionaries.
+
+    Parameters
+    ----------
+    items : Items, or iterable of pystac.Item or dict
+        What `search()` returns, or items from elsewhere.
+    """
+    if hasattr(items, "to_pystac"):
+        items = items.to_pystac()
+    return [
+        item if isinstance(item, dict) else item.to_dict(include_self_link=False, transform_hrefs=False)
+        for item in items
+    ]
+
+
+def scenes(
+    items: Any,
+    region: Any = None,
+    family: str | None = None,
+    *,
+    variables: Sequence[str] | None = None,
+    extra_collections: Mapping[str, Any] | None = None,
+) -> list[Scene]:
+    """Group items into scenes: one overpass each, in a fixed order.
+
+    Items of one collection, platform, orbit and direction which follow one another within 5 minutes are one
+    scene, whatever order they come in. Items whose footprint misses the region are left out.
+
+    Parameters
+    ----------
+    items : Items, or iterable of pystac.Item or dict
+        Unsigned hrefs.
+    region : Region, optional
+        Where they are wanted; without it all items count.
+    family : {"sentinel-1", "landsat"}, optional
+        The family that is wanted; without it all.
+    variables : sequence of str, optional
+        Only these; items that have none of them are refused.
+    extra_collections : mapping, optional
+        Collections of the run's configuration, see ``sensors.collection_for``.
+
+    Returns
+    -------
+    list of Scene
+        Sorted by time, then scene id.
+
+    Raises
+    ------
+    NoItemsError
+        If no item is left.
+    MissingAssetError
+        For an item without an asset that its collection promises.
+    InputError
+        For a family that does not exist, or for variables with two calibrations in one family.
+    CatalogError
+        For an item without a date.
+    """
+    if family is not None and family not in FAMILIES:
+        raise InputError(f"family {family!r} is not one of {', '.join(FAMILIES)}")
+    parsed = []
+    for item in _touching(sorted(item_dicts(items), key=lambda i: str(i.get("id"))), region):
+        collection = collection_for(item, extra_collections)
+        if family in {None, collection.family}:
+            parsed.append(_Parsed(item, collection, variables))
+    if not parsed:
+        where = f" over region {region.name!r}" if region is not None else ""
+        raise NoItemsError(
+            f"no item of family {family or 'any'!r}{where}; widen the search or check the outline"
+        )
+    _check_calibrations(parsed)
+    found = [_scene(group) for key in _by_key(parsed) for group in _overpasses(key)]
+    return sorted(found, key=lambda scene: (scene.time, scene.scene_id))
+
+
+class _Parsed:
+    """One item with its properties read out."""
+
+    def __init__(self, item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None) -> None:
+        p = item.get("properties") or {}
+        self.id = str(item["id"])
+        self.time = _time(item)
+        self.collection = collection
+        self.platform = str(collection.platform or p.get("platform") or "").lower()
+        self.sensor = str(collection.sensor or "")
+        self.direction = str(p.get("sat:orbit_state") or "").lower()
+        self.orbit = int(p.get("sat:relative_orbit") or p.get("landsat:wrs_path") or 0)
+        datatake = p.get("s1:datatake_id") or p.get("sat:absolute_orbit")
+        if collection.family == "landsat" and not self.orbit:
+            self.orbit = _path_of(self.id)
+        self.source = _source(item, collection, variables, self.time)
+        known = self.orbit or datatake
+        # Without an orbit nothing says that two items belong together.
+        pass_key = (str(datatake or ""), str(self.orbit), self.direction) if known else ("item", self.id, "")
+        self.key = (collection.id, self.platform, collection.calibration, *pass_key)
+
+
+def _source(
+    item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None, time: np.datetime64
+) -> Source:
+    wanted = None
+    if variables is not None:
+        has = collection.variables(item)
+        wanted = [name for name in variables if name in has]
+        if not wanted:
+            collection.bands(item, variables)  # raises, and names the assets
+    bands = collection.bands(item, wanted)
+    hrefs = collection.quality_assets(item)
+    for role in ("qa_pixel", "qa_radsat"):
+        if getattr(collection, role) and role not in hrefs:
+            raise MissingAssetError(
+                f"item {item['id']!r} of collection {collection.id!r} has no asset {role!r}, without which "
+                "fill, clouds and saturation are unknown; leave the item out"
+            )
+    if collection.calibration in {"gamma0", "sigma0"}:
+        kind = "sar"
+    else:
+        kind = "landsat" if hrefs or collection.calibration == "reflectance" else "grey"
+    geometry = item.get("geometry")
+    return Source(
+        item_id=str(item["id"]),
+        kind=kind,
+        bands=tuple(bands[name] for name in VARIABLES if name in bands),
+        quality_hrefs=tuple(sorted(hrefs.items())),
+        dropped_bit=collection.sensor in {"MSS", "TM", "ETM+"},
+        slc_off=bool(collection.platform == "landsat-7" and time > _SLC_FAILURE),
+        footprint=shapely.to_wkb(shapely.geometry.shape(geometry)) if geometry else None,
+    )
+
+
+def _by_key(parsed: Iterable[_Parsed]) -> list[list[_Parsed]]:
+    ordered = sorted(parsed, key=lambda p: (p.key, p.time, p.id))
+    return [list(group) for _, group in itertools.groupby(ordered, key=lambda p: p.key)]
+
+
+def _overpasses(group: list[_Parsed]) -> list[list[_Parsed]]:
+    """Split items of one orbit, sorted by time, where the next begins too long after."""
+    out = [[group[0]]]
+    for before, item in itertools.pairwise(group):
+        if item.time - before.time > np.timedelta64(_SAME_OVERPASS_S, "s"):
+            out.append([])
+        out[-1].append(item)
+    return out
+
+
+def _scene(group: list[_Parsed]) -> Scene:
+    first = group[0]
+    ids = tuple(sorted(p.id for p in group))
+    if len(set(ids)) != len(ids):
+        raise InputError(f"item {first.id!r} is given twice; remove the duplicates")
+    digest = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:8]
+    stamp = pd.Timestamp(first.time).strftime("%Y%m%dt%H%M%S")
+    platform = re.sub(r"[^a-z0-9.]+", "-", first.platform).strip("-.") or "unknown"
+    return Scene(
+        scene_id=f"{platform}-{stamp}-{digest}",
+        item_ids=ids,
+        time=first.time,
+        platform=first.platform,
+        sensor=first.sensor,
+        orbit_direction=first.direction,
+        relative_orbit=first.orbit,
+        geometry=first.collection.geometry,
+        geolocation_sigma_m=max(p.collection.geolocation_sigma_m for p in group),
+        calibration=first.collection.calibration,
+        sources=tuple(p.source for p in group),
+    )
+
+
+def _check_calibrations(parsed: Iterable[_Parsed]) -> None:
+    """One variable of a cube has one calibration."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for p in parsed:
+        for name in p.source.variables:
+            key, now = (p.collection.family, name), (p.collection.calibration, p.collection.id)
+            calibration, collection = seen.setdefault(key, now)
+            if calibration != now[0]:
+                raise InputError(
+                    f"{name!r} is {calibration} in collection {collection!r} but {now[0]} in {now[1]!r}; "
+                    "put them into cubes of their own"
+                )
+
+
+def _time(item: Mapping[str, Any]) -> np.datetime64:
+    p = item.get("properties") or {}
+    stamps = [p.get("datetime")] if p.get("datetime") else [p.get("start_datetime"), p.get("end_datetime")]
+    try:
+        times = [pd.to_datetime(stamp, utc=True, format="ISO8601") for stamp in stamps if stamp]
+    except ValueError as error:
+        raise CatalogError(f"item {item.get('id')!r} has an unreadable date: {error}") from None
+    if not times:
+        raise CatalogError(f"item {item.get('id')!r} has no datetime; correct it or leave the item out")
+    middle = times[0] + (times[-1] - times[0]) / 2
+    return np.datetime64(middle.tz_localize(None).to_datetime64(), "ns")
+
+
+def _path_of(item_id: str) -> int:
+    match = re.match(r"^L[A-Z]\d{2}_[A-Z0-9]{4}_(\d{3})\d{3}_", item_id)
+    return int(match.group(1)) if match else 0
+
+
+def _touching(items: list[dict[str, Any]], region: Any) -> list[dict[str, Any]]:
+    """Leave out the items whose footprint misses the region; one without a footprint stays."""
+    if region is None:
+        return items
+    from icefront_dask.catalog.geometry import touches
+
+    outlines = [shapely.geometry.shape(i["geometry"]) if i.get("geometry") else None for i in items]
+    hits = touches(outlines, region)
+    return [item for item, outline, hit in zip(items, outlines, hits, strict=True) if hit or outline is None]

@@ -1,0 +1,132 @@
+"""The stackstac reader: its dask graph computed at once in the calling thread, for one item and one grid."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import stackstac
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from stackstac.rio_reader import AutoParallelRioReader, SelfCleaningDatasetReader, ThreadLocalRioDataset
+
+from icefront_dask.cube.gdal import DRIVER, GDAL_OPTIONS, check, explain, gdal_env
+from icefront_dask.errors import ConfigError, IcefrontError, ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from icefront_dask.cube.readers import BandRequest
+
+__all__ = ["StackstacReader"]
+
+
+class StackstacReader:
+    """Reads with stackstac. Bounds, EPSG code and resolution always come from the grid, never from the items.
+
+    Grids without an EPSG code or with pixels that are not square are refused; overviews are not used.
+    """
+
+    name = "stackstac"
+
+    def read(self, requests: Sequence[BandRequest], geobox: Any) -> dict[str, npt.NDArray[Any]]:
+        """Return each requested band on the grid; see :class:`icefront_dask.cube.readers.Reader`.
+
+        Raises
+        ------
+        ConfigError
+            For a grid that stackstac cannot express.
+        """
+        epsg = geobox.crs.to_epsg()
+        if epsg is None:
+            raise ConfigError(f"stackstac needs a grid with an EPSG code, not {geobox.crs}; use reader: odc")
+        out: dict[str, npt.NDArray[Any]] = {}
+
+        def kind(request: BandRequest) -> tuple[str, str, int]:
+            return (request.dtype, request.resampling, request.fill)
+
+        for _, group in itertools.groupby(sorted(requests, key=kind), key=kind):
+            out |= _read_group(list(group), geobox, epsg)
+        return out
+
+
+def _read_group(requests: list[BandRequest], geobox: Any, epsg: int) -> dict[str, npt.NDArray[Any]]:
+    first = requests[0]
+    dtype = np.dtype(first.dtype)
+    bounds = tuple(geobox.boundingbox)
+    item = {
+        "id": first.label,
+        "properties": {"datetime": "1970-01-01T00:00:00Z", "proj:epsg": epsg, "proj:bbox": bounds},
+        "assets": {r.name: {"href": r.uri} for r in requests},
+    }
+    stack = stackstac.stack(
+        [item],
+        assets=[r.name for r in requests],
+        epsg=epsg,
+        bounds=bounds,
+        resolution=(geobox.resolution.x, -geobox.resolution.y),
+        snap_bounds=False,
+        dtype=dtype,
+        fill_value=dtype.type(first.fill_value),
+        rescale=False,
+        resampling=Resampling[first.resampling],
+        chunksize=max(geobox.shape.yx),
+        xy_coords="center",
+        properties=False,
+        band_coords=False,
+        gdal_env=stackstac.DEFAULT_GDAL_ENV.updated(always=GDAL_OPTIONS),
+        reader=functools.partial(_GTiffReader, requests={r.uri: r for r in requests}),
+    )
+    assert stack.shape[-2:] == geobox.shape.yx, "stackstac made another grid"
+    try:
+        with gdal_env():
+            values = stack.data.compute(scheduler="synchronous")[0]
+    except RuntimeError as error:
+        # stackstac turns every failure to read into a RuntimeError that holds the (signed) URL
+        raise _explain(error, requests) from None
+    return {r.name: np.ascontiguousarray(values[i]) for i, r in enumerate(requests)}
+
+
+def _explain(error: RuntimeError, requests: list[BandRequest]) -> ReadError:
+    culprit = next((r for r in requests if r.uri in str(error)), requests[0])
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    return explain(cause, culprit.uri, culprit.label, culprit.shown)
+
+
+class _GTiffReader(AutoParallelRioReader):  # type: ignore[misc]
+    """stackstac's reader, which opens GeoTIFF only and knows the nodata that the item declares."""
+
+    def __init__(self, *, requests: Mapping[str, BandRequest], url: str, **options: Any) -> None:
+        super().__init__(url=url, **options)
+        self._request = requests[url]
+
+    def _open(self) -> Any:
+        r = self._request
+        with self.gdal_env.open:
+            try:
+                dataset = SelfCleaningDatasetReader(r.uri, driver=DRIVER, sharing=False)
+            except RasterioError as error:
+                raise explain(error, r.uri, r.label, r.shown) from None
+            try:
+                check(dataset, r.label, r.shown)
+            except IcefrontError:
+                dataset.close()
+                raise
+            nodata = dataset.nodata if dataset.nodata is not None else r.nodata
+            with self.gdal_env.open_vrt:
+                vrt = WarpedVRT(
+                    dataset,
+                    sharing=False,
+                    resampling=self.resampling,
+                    src_nodata=nodata,
+                    nodata=nodata,
+                    add_alpha=nodata is None,
+                    dtype=self.dtype.name,  # without it 8-bit files are rounded after interpolation
+                    **self.spec.vrt_params,
+                )
+        return ThreadLocalRioDataset(self.gdal_env, dataset, vrt=vrt)
