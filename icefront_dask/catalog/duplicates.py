@@ -93,4 +93,4 @@ def _same(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any], a: int,
 
 def _start(item: Mapping[str, Any]) -> pd.Timestamp:
     properties = item.get("properties") or {}
-    return pd.to_datetime(properties.get("start_datetime") or properties.get("datetime"), utc=True)
+    return pd.to_datetime(str(properties.get("start_datetime") or properties.get("datetime")), utc=True)

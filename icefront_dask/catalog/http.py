@@ -182,7 +182,8 @@ def _refusal(url: str, response: requests.Response) -> str:
         detail = ""
     detail = f": {detail}" if detail else ""
     if status in {401, 403}:
-        return f"{host} refuses access (HTTP {status}){detail}; check credentials and the setting catalog.signing"
+        remedy = "check credentials and the setting catalog.signing"
+        return f"{host} refuses access (HTTP {status}){detail}; {remedy}"
     if status == 404:
         return f"{host} does not exist (HTTP 404){detail}; check the address"
     return f"{host} refuses the request (HTTP {status}){detail}; correct what was asked for"

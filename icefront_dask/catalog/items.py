@@ -253,7 +253,7 @@ def read_table(path: Path) -> pa.Table:
 
 
 def _with_times(item: dict[str, Any]) -> dict[str, Any]:
-    """Write the item's times as RFC 3339 in UTC, which the table's timestamps need; drop unreadable bookkeeping."""
+    """Write the item's times as RFC 3339 in UTC for the table; drop bookkeeping times that are unreadable."""
     properties = dict(item.get("properties") or {})
     for name in _TIMES:
         value = properties.get(name)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from icefront_dask.regions import Region
+    from icefront_dask.sensors import Collection
 
 __all__ = ["LEFT_OUT_COLUMNS", "PRIMARY", "REASONS", "screen"]
 
@@ -136,34 +137,43 @@ def _judge(
         return ("not_georeferenced", str(error)), None
     except CatalogError as error:
         return ("unusable", str(error)), None
+    return _lacking(item, share, collection, variables) or _unsuited(item, share, settings), collection.family
+
+
+def _lacking(
+    item: Mapping[str, Any], share: float, collection: Collection, variables: Sequence[str] | None
+) -> tuple[str, str] | None:
+    """Return what an item needs and does not state."""
     name = f"item {item['id']!r}"
     properties = item.get("properties") or {}
-    reason: tuple[str, str] | None = None
-    cloud = properties.get("eo:cloud_cover")
-    wanted = variables or PRIMARY[collection.family]
-    has = collection.variables(item)
     if not (properties.get("datetime") or properties.get("start_datetime")):
-        reason = ("no_time", f"{name} states no datetime; add it to the catalogue")
-    elif math.isnan(share):
-        reason = ("no_geometry", f"{name} states no usable footprint; add its geometry to the catalogue")
-    elif not _states_crs(item):
-        reason = ("no_crs", f"{name} states no CRS; add proj:code (or proj:epsg) to the catalogue")
-    elif not set(wanted) & set(has):
+        return "no_time", f"{name} states no datetime; add it to the catalogue"
+    if math.isnan(share):
+        return "no_geometry", f"{name} states no usable footprint; add its geometry to the catalogue"
+    if not _states_crs(item):
+        return "no_crs", f"{name} states no CRS; add proj:code (or proj:epsg) to the catalogue"
+    wanted = variables or PRIMARY[collection.family]
+    if not set(wanted) & set(collection.variables(item)):
         listed = ", ".join(sorted(item.get("assets") or {})) or "no assets"
-        reason = (
+        return (
             "missing_asset",
             f"{name} has none of the variables {', '.join(wanted)}; its assets are {listed}",
         )
-    elif share < settings["min_footprint_share"]:
-        reason = ("small_overlap", f"covers {100 * share:.1f} % of the grid")
-    elif cloud is not None and float(cloud) > settings["max_cloud_cover"]:
-        reason = ("cloud_cover", f"{float(cloud):.0f} % cloud")
-    else:
-        try:
-            collection.bands(item)
-        except CatalogError as error:
-            reason = ("unusable", str(error))
-    return reason, collection.family
+    try:
+        collection.bands(item)
+    except CatalogError as error:
+        return "unusable", str(error)
+    return None
+
+
+def _unsuited(item: Mapping[str, Any], share: float, settings: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return which threshold an item does not meet."""
+    if share < settings["min_footprint_share"]:
+        return "small_overlap", f"covers {100 * share:.1f} % of the grid"
+    cloud = (item.get("properties") or {}).get("eo:cloud_cover")
+    if cloud is not None and float(cloud) > settings["max_cloud_cover"]:
+        return "cloud_cover", f"{float(cloud):.0f} % cloud"
+    return None
 
 
 def _states_crs(item: Mapping[str, Any]) -> bool:
