@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -13,7 +14,6 @@ from icefront_dask.errors import InputError
 from icefront_dask.score.distances import line_pixels, mean_distance
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
 __all__ = ["WRONG_PX", "demo_scores", "match_scenes"]
@@ -39,12 +39,14 @@ def demo_scores(
     ----------
     fronts : GeoDataFrame
         ``region``, ``scene_id``, ``item_ids``, ``status``, ``geometry``, ``crs`` and ``pixel_size_m``, one
-        row a front; the distances are measured on pixels of ``pixel_size_m`` in the working CRS.
+        row a front, in degrees or in the CRS that ``crs`` names; the distances are measured on pixels of
+        ``pixel_size_m`` in that CRS.
     truth : GeoDataFrame
         ``item_id``, ``region``, ``usable``, ``geometry``, ``crs`` and ``position_m`` of every simulated
         scene.
     series : DataFrame, optional
-        Positions of the run: ``region``, ``scene_id``, ``method``, ``position_m``.
+        Positions of the run: ``region``, ``scene_id``, ``method``, ``position_m``; with a column ``flowline``
+        those on flowline 0, the central one.
     method : str, default "centreline"
         The method whose positions are compared: ``position_m`` of the truth is the distance along the central
         flowline from its inland end.
@@ -101,6 +103,7 @@ def match_scenes(fronts: gpd.GeoDataFrame, truth: gpd.GeoDataFrame) -> pd.DataFr
     ):
         if lacking := [column for column in wanted if column not in frame.columns]:
             raise InputError(f"the table of {name} lacks {', '.join(lacking)}")
+    fronts, truth = _in_working_crs(fronts), _in_working_crs(truth)
     by_item: dict[tuple[str, str], list[int]] = {}
     for row, (region, items) in enumerate(zip(fronts["region"], fronts["item_ids"], strict=True)):
         for item in items:
@@ -115,6 +118,18 @@ def match_scenes(fronts: gpd.GeoDataFrame, truth: gpd.GeoDataFrame) -> pd.DataFr
             for true in truth.itertuples(index=False)
         ]
     )
+
+
+def _in_working_crs(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table in degrees with each row's geometry in the CRS that its column ``crs`` names."""
+    if frame.crs is None or not frame.crs.is_geographic or frame.empty:
+        return frame
+    lines = np.empty(len(frame), dtype=object)
+    for crs in frame["crs"].unique():
+        rows = (frame["crs"] == crs).to_numpy()
+        lines[rows] = frame.geometry[rows].to_crs(crs).to_numpy()
+    plain = pd.DataFrame(frame.drop(columns=frame.geometry.name))
+    return gpd.GeoDataFrame(plain, geometry=list(lines), crs=None)
 
 
 def _match(true: Any, rows: gpd.GeoDataFrame) -> dict[str, Any]:
@@ -151,6 +166,8 @@ def _position_rmse(scenes: pd.DataFrame, series: pd.DataFrame | None, method: st
     if series is None:
         return float("nan")
     one = series[(series["method"] == method) & series["position_m"].notna()]
+    if "flowline" in one.columns:  # a region's first flowline is its central one
+        one = one[one["flowline"].isna() | (one["flowline"].astype(str) == "0")]
     joined = scenes.merge(
         one[["region", "scene_id", "position_m"]], on=["region", "scene_id"], suffixes=("", "_run")
     )
