@@ -1,0 +1,124 @@
+"""The settings of a prediction, checked and frozen."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from icefront_dask.config import section
+from icefront_dask.errors import ConfigError
+from icefront_dask.predict.blend import Window
+from icefront_dask.predict.engine import resolve_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["EXTRA_LAYERS", "Augmentation", "Passes", "PredictOptions", "resolve_options"]
+
+Passes = Literal["auto", "fine", "coarse-fine"]
+Augmentation = Literal["none", "flips", "dihedral"]
+EXTRA_LAYERS = ("ice_std", "disagreement")
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "window": get_args(Window),
+    "passes": get_args(Passes),
+    "tta": get_args(Augmentation),
+}
+_AUTO = ("halo_px", "threads")
+_COUNTS = ("tile_px", "batch", "one_tile_px", *_AUTO)
+_COUNTS_OR_0 = ("overlap_px", "margin_px")
+_LENGTHS = ("coarse_px_per_fjord", "coarse_max_pixel_m")
+_LENGTHS_OR_0 = ("band_m", "band_coarse_px")
+_SHARES = ("band_front", "coarse_weight", "cross_floor_share")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Section ``predict`` of the configuration, resolved: every key is explained in ``icefront.yaml``.
+
+    ``halo_px`` and ``threads`` are None where set to ``auto``: the network's receptive radius, and the
+    threads of the Dask worker, or PyTorch's own number outside one.
+    """
+
+    engine: str
+    threads: int | None
+    tile_px: int
+    halo_px: int | None
+    overlap_px: int
+    margin_px: int
+    window: Window
+    batch: int
+    passes: Passes
+    one_tile_px: int
+    coarse_px_per_fjord: float
+    coarse_max_pixel_m: float
+    band_m: float
+    band_coarse_px: float
+    band_front: float
+    coarse_weight: float
+    cross_floor_share: float
+    tta: Augmentation
+    scales: tuple[float, ...]
+    extra: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for key, allowed in _CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise ConfigError(
+                    f"no {getattr(self, key)!r} for predict.{key}; there are: {', '.join(allowed)}"
+                )
+        for key in (*_COUNTS, *_COUNTS_OR_0):
+            _check_number(key, getattr(self, key), zero=key in _COUNTS_OR_0, whole=True)
+        for key in (*_LENGTHS, *_LENGTHS_OR_0):
+            _check_number(key, getattr(self, key), zero=key in _LENGTHS_OR_0)
+        for key in _SHARES:
+            if not 0 <= getattr(self, key) <= 1:
+                raise ConfigError(f"predict.{key} is {getattr(self, key)!r}; it must lie between 0 and 1")
+        for scale in self.scales:
+            _check_number("scales", scale, zero=False)
+        if not self.scales or min(self.scales) < 0.25 or max(self.scales) > 4:
+            raise ConfigError(
+                f"predict.scales is {list(self.scales)}; it needs numbers between 0.25 and 4, such as [1.0]"
+            )
+        if unknown := sorted(set(self.extra) - set(EXTRA_LAYERS)):
+            raise ConfigError(
+                f"no {', '.join(unknown)} for predict.extra; there are: {', '.join(EXTRA_LAYERS)}"
+            )
+
+
+def _check_number(key: str, value: Any, *, zero: bool, whole: bool = False) -> None:
+    if value is None and key in _AUTO:
+        return
+    right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not right or value < 0 or (value == 0 and not zero):
+        kind = "a whole number" if whole else "a number"
+        raise ConfigError(f"predict.{key} is {value!r}; it must be {kind} {'≥' if zero else '>'} 0")
+
+
+def resolve_options(settings: Mapping[str, Any] | None = None, **overrides: Any) -> PredictOptions:
+    """Return the settings of a prediction, with ``engine: auto`` resolved for this machine.
+
+    Parameters
+    ----------
+    settings : mapping, optional
+        Resolved section ``predict`` of a run's specification; by default that of the configuration.
+    **overrides
+        Values that replace single settings.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown key or a value outside its range.
+    DependencyError
+        For an engine which this machine cannot run.
+    """
+    values = section("predict", **{**(settings or {}), **overrides})
+    values["engine"] = resolve_engine(values["engine"])
+    for key in _AUTO:
+        if values[key] == "auto":
+            values[key] = None
+    for key in ("scales", "extra"):
+        entry = values[key]
+        values[key] = tuple(entry) if isinstance(entry, (list, tuple)) else (entry,)
+    return PredictOptions(**{field.name: values[field.name] for field in dataclasses.fields(PredictOptions)})

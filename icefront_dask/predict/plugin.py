@@ -1,0 +1,118 @@
+"""One model a worker process: loaded once, found by name and SHA-256.
+
+Tasks call `get_model`, which works in any process, with any scheduler. `ModelPlugin` calls it when a worker
+starts, also when a nanny starts it again, so that no task waits for the weights.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distributed import WorkerPlugin, get_worker
+
+from icefront_dask.errors import WeightsError
+from icefront_dask.models import registry
+from icefront_dask.predict.engine import TorchEngine
+
+if TYPE_CHECKING:
+    from distributed import Client, Worker
+
+    from icefront_dask.models.card import Card
+    from icefront_dask.predict.engine import Engine
+
+__all__ = ["ModelPlugin", "WorkerModel", "get_model", "load_counts", "register_model"]
+
+_LOCK = threading.Lock()
+_MODELS: dict[tuple[str, str, int | None], WorkerModel] = {}
+_LOADS: Counter[tuple[str, str]] = Counter()
+
+
+@dataclass(frozen=True)
+class WorkerModel:
+    """A model ready to run in this process."""
+
+    engine: Engine
+    card: Card
+
+
+def get_model(name: str, sha256: str, engine: str, threads: int | None = None) -> WorkerModel:
+    """Return a model, loaded at the first call of this process.
+
+    Parameters
+    ----------
+    name : str
+        As `icefront_dask.models.registry.fingerprint` gives it.
+    sha256 : str
+        Of the weights that the graph was built for.
+    engine : str
+        A key of `icefront_dask.predict.engine.ENGINES`.
+    threads : int, optional
+        Threads of a forward pass; by default those of the Dask worker that runs this, or PyTorch's own number
+        outside one.
+
+    Raises
+    ------
+    WeightsError
+        If this process finds no weights of that name, or others.
+    """
+    if threads is None:
+        threads = _worker_threads()
+    key = (sha256, engine, threads)
+    with _LOCK:
+        if key not in _MODELS:
+            loaded = registry.load(name)
+            if loaded.sha256 != sha256:
+                raise WeightsError(
+                    f"model {name!r} has the SHA-256 {loaded.sha256[:12]}… in this process, and the work "
+                    f"needs {sha256[:12]}…; install the same weights on every worker, or plan anew"
+                )
+            _LOADS[name, sha256] += 1
+            card = loaded.card
+            runner = TorchEngine(
+                loaded.network, engine, threads, stride=card.stride, receptive_radius=card.receptive_radius
+            )
+            _MODELS[key] = WorkerModel(runner, card)
+        return _MODELS[key]
+
+
+def load_counts() -> dict[tuple[str, str], int]:
+    """Return how often this process has loaded which (name, SHA-256)."""
+    with _LOCK:
+        return dict(_LOADS)
+
+
+def _worker_threads() -> int | None:
+    """Threads of the Dask worker whose task this is."""
+    try:
+        return int(get_worker().state.nthreads)
+    except ValueError:  # not in a task of a worker
+        return None
+
+
+class ModelPlugin(WorkerPlugin):
+    """Loads a model as soon as a worker process starts.
+
+    Parameters
+    ----------
+    name, sha256, engine, threads
+        As for `get_model`.
+    """
+
+    def __init__(self, name: str, sha256: str, engine: str, threads: int | None = None) -> None:
+        self.model = name
+        self.sha256 = sha256
+        self.engine = engine
+        self.threads = threads
+        self.name = f"icefront-model-{sha256[:12]}-{engine}-{threads or 'auto'}"
+
+    def setup(self, worker: Worker) -> None:
+        """Load the model with the worker's number of threads."""
+        get_model(self.model, self.sha256, self.engine, self.threads or int(worker.state.nthreads))
+
+
+def register_model(client: Client, name: str, sha256: str, engine: str, threads: int | None = None) -> None:
+    """Load a model in every worker process that a client has or will have."""
+    client.register_plugin(ModelPlugin(name, sha256, engine, threads))
