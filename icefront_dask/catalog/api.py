@@ -90,8 +90,6 @@ class Api:
         collections: Sequence[str] | None,
         span: Interval | None,
         query: Mapping[str, Any] | None,
-        *,
-        limit: int | None = None,
     ) -> Iterator[list[tuple[dict[str, Any], str]]]:
         """Yield pages of items, each with the URL that its relative hrefs start from.
 
@@ -104,7 +102,7 @@ class Api:
             self._search_url,
             method=self._method,
             stac_io=self._io,
-            limit=limit or self._page_size,
+            limit=self._page_size,
             collections=list(collections) if collections else None,
             intersects=mapping(geometry),
             datetime=None if span is None else to_text(span),
@@ -118,10 +116,6 @@ class Api:
                 f"{self._search_url} does not answer with pages of STAC items ({error}); check that "
                 f"{self.url} is the landing page of a STAC API"
             ) from error
-
-    def any(self, geometry: Any, collections: Sequence[str] | None) -> bool:
-        """Return whether any item of the collections lies in a geometry, whenever."""
-        return any(page for page in self.pages(geometry, collections, None, None, limit=1))
 
 
 def _self(item: Mapping[str, Any], default: str) -> str:

@@ -59,10 +59,6 @@ class ParquetIndex:
         for start in range(0, len(rows), 1000):
             yield [(item, self.base) for item in self._items.to_dicts(rows[start : start + 1000])]
 
-    def any(self, geometry: Any, collections: Sequence[str] | None) -> bool:
-        """Return whether the bounds of any item touch those of a geometry, whenever."""
-        return any(page for page in self.pages(geometry, collections, None, None))
-
 
 def _in_span(column: Any, span: Interval) -> Any:
     keep = np.ones(len(column), dtype=bool)
@@ -114,10 +110,6 @@ class Documents:
         """Yield all items of the collections in one page, each with the place it was read from."""
         del geometry, span, query
         yield [pair for pair in self._all() if not collections or pair[0].get("collection") in collections]
-
-    def any(self, geometry: Any, collections: Sequence[str] | None) -> bool:
-        """Return whether there is any item of the collections."""
-        return any(page for page in self.pages(geometry, collections, None, None))
 
     def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
         with Path(self.base).open(encoding="utf-8") as stream:

@@ -166,6 +166,11 @@ class _Search:
         touched = [self.regions[key] for key in zip(rows.collections, rows.ids, strict=True)]
         return Items(table.append_column(REGIONS, pa.array(touched, type=pa.list_(pa.string()))))
 
+    def _anything(self, region: Region) -> bool:
+        """Return whether any item of the collections touches a region, whenever."""
+        pages = self.source.pages(query_geometry(region), self.collections, None, None)
+        return any(touches([_footprint(item) for item, _ in page], region).any() for page in pages)
+
     def explain(self, source: str, regions: Sequence[Region]) -> str:
         """Say why nothing was found, and what to widen."""
         names = ", ".join(repr(r.name) for r in regions[:5]) + (" and others" if len(regions) > 5 else "")
@@ -184,7 +189,7 @@ class _Search:
             )
         limits = [f"datetime {to_text(self.span)}"] if self.span else []
         limits += [f"query {dict(self.query)}"] if self.query else []
-        if not limits or not any(self.source.any(query_geometry(r), self.collections) for r in regions):
+        if not limits or not any(self._anything(region) for region in regions):
             return (
                 f"region {names} lies outside the footprints of all {of} in {source}; check its outline "
                 "and CRS, or search other collections"

@@ -21,6 +21,7 @@ _VSI = re.compile(
     r"/vsi(curl|s3|gs|az|adls|oss|swift|zip|gzip|tar|7z|rar|mem|std|sub|sparse|crypt|cached|hdfs|webhdfs|pmtiles)",
     re.IGNORECASE,
 )
+_CONNECTION = re.compile(r"^[^/]*[:<>]")  # GDAL reads DRIVER:name and XML as data sets
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
@@ -96,6 +97,8 @@ def resolve_href(href: str, base: str, roots: Iterable[Path] = (), *, owner: str
     if is_url(href):
         return check_href(href, owner=owner)
     local = href.removeprefix("file://")
+    if not _is_absolute(local) and _CONNECTION.match(local):
+        raise CatalogError(f"{owner}: refused to open {href!r}: it is not a path; give a plain URL or path")
     if is_url(base) and not href.startswith("file://") and not _is_absolute(local):
         parts = urlsplit(urljoin(base, local))
         plain = parts._replace(path=posixpath.normpath(parts.path))

@@ -209,7 +209,7 @@ def to_table(items: list[dict[str, Any]]) -> pa.Table | None:
     """Return items as an Arrow table, ``None`` for no items."""
     if not items:
         return None
-    ready = [_with_times(item) for item in items]
+    ready = [_ready(item) for item in items]
     try:
         return pa.Table.from_batches(list(parse_stac_items_to_arrow(ready)))
     except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError, KeyError, TypeError) as error:
@@ -252,8 +252,11 @@ def read_table(path: Path) -> pa.Table:
         ) from error
 
 
-def _with_times(item: dict[str, Any]) -> dict[str, Any]:
-    """Write the item's times as RFC 3339 in UTC for the table; drop bookkeeping times that are unreadable."""
+def _ready(item: dict[str, Any]) -> dict[str, Any]:
+    """Make an item fit the table: times as RFC 3339 in UTC, a footprint, if only an empty one.
+
+    Bookkeeping times that are unreadable are dropped.
+    """
     properties = dict(item.get("properties") or {})
     for name in _TIMES:
         value = properties.get(name)
@@ -267,7 +270,10 @@ def _with_times(item: dict[str, Any]) -> dict[str, Any]:
         else:
             del properties[name]
     properties.pop("collection", None)
-    return {**item, "properties": properties}
+    ready = {**item, "properties": properties}
+    if item.get("geometry") is None:
+        ready |= {"geometry": {"type": "Polygon", "coordinates": []}, "bbox": [0.0, 0.0, 0.0, 0.0]}
+    return ready
 
 
 def _clean(item: dict[str, Any]) -> dict[str, Any]:

@@ -37,9 +37,6 @@ class Source(Protocol):
     ) -> Iterator[list[tuple[dict[str, Any], str]]]:
         """Yield pages of items, each with the URL or path it was read from; at least those that match."""
 
-    def any(self, geometry: Any, collections: Sequence[str] | None) -> bool:
-        """Return whether there may be items of the collections in a geometry, whenever."""
-
 
 def open_source(source: str) -> Source:
     """Return the catalogue that a URL or path names.
