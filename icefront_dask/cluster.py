@@ -31,8 +31,9 @@ def connect(
     Parameters
     ----------
     address : str, optional
-        A scheduler's address (``tcp://…``, ``tls://…``), or ``"gateway"`` for a new cluster on the Dask Gateway
-        of Dask's configuration. Without one: that gateway if ``gateway.address`` is set, else processes here.
+        A scheduler's address (``tcp://…``, ``tls://…``), or ``"gateway"`` for a new cluster on the Dask
+        Gateway of Dask's configuration. Without one: that gateway if ``gateway.address`` is set, else
+        processes on this machine.
     workers : int, optional
         Worker processes; on this machine, as many as the process may use cores by default.
     threads : int
@@ -137,15 +138,11 @@ def _gpu_client(gpus: int | Literal["all"], memory_limit: str | float) -> Client
 def _owning(cluster: Any) -> Client:
     """Return a client of `cluster` whose ``close`` closes the cluster too."""
     from distributed import Client
-    from distributed.utils import no_default
 
-    class _OwningClient(Client):
-        """A client which ends the cluster that was started for it."""
-
-        def close(self, timeout: Any = no_default) -> Any:
-            result = super().close(timeout)
+    class OwningClient(Client):
+        def close(self, *args: Any, **kwargs: Any) -> Any:
+            result = super().close(*args, **kwargs)  # type: ignore[no-untyped-call]
             cluster.close()
             return result
 
-    client: Client = _OwningClient(cluster)
-    return client
+    return OwningClient(cluster)  # type: ignore[no-untyped-call]

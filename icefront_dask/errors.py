@@ -19,6 +19,7 @@ __all__ = [
     "NotGeoreferencedError",
     "ReadError",
     "RegionError",
+    "RunError",
     "StoreError",
     "WeightsError",
 ]
@@ -80,6 +81,10 @@ class ModelMismatchError(InputError):
 
 class WeightsError(InputError):
     """A weights file is missing, of a refused kind, truncated or altered."""
+
+
+class RunError(IcefrontError):
+    """Units of a run failed; the others are done and kept."""
 
 
 class DependencyError(IcefrontError):

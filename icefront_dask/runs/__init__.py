@@ -1,1 +1,12 @@
 """Runs: the frozen specification, the plan, the units of work, the ledger and the driver."""
+
+from __future__ import annotations
+
+from icefront_dask.runs.config import RunConfig, read_config
+from icefront_dask.runs.ledger import Ledger
+from icefront_dask.runs.plan import Plan, plan
+from icefront_dask.runs.run import RunResult, run
+from icefront_dask.runs.spec import RunSpec
+from icefront_dask.runs.work import WorkUnit
+
+__all__ = ["Ledger", "Plan", "RunConfig", "RunResult", "RunSpec", "WorkUnit", "plan", "read_config", "run"]

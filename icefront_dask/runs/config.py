@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from pathlib import Path  # noqa: TC003  pydantic resolves it
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from icefront_dask.config import section
 from icefront_dask.errors import ConfigError
+from icefront_dask.sensors import VARIABLES
 
 __all__ = ["SECTIONS", "RunConfig", "read_config"]
 
-SECTIONS = ("catalog", "cube", "predict", "fronts", "change", "runs")
+SECTIONS = ("models", "catalog", "cube", "predict", "fronts", "change", "publish", "runs")
 
 Family = Literal["sentinel-1", "landsat"]
 
@@ -35,19 +36,20 @@ class RunConfig(BaseModel):
         Regions to work on, by default all of the file.
     datetime : str, optional
         RFC 3339 instant or interval as STAC takes it, e.g. ``2018-06-01/2018-06-30``.
-    collections : tuple of str, optional
-        STAC collections to search, by default all that are known.
-    extra_collections : dict
-        Collections that the package does not know: name → description as in ``sensors.Collection``.
+    collections : list of str or dict, optional
+        STAC collections to search, by default all that are known. As a mapping, a name may carry the
+        description of a collection that the package does not know, see ``sensors.user_collection``.
     query : dict, optional
         Passed on to the STAC API.
     families : tuple of str
         Sensor families to work on.
     resolution : dict
         Pixel size in metres of the working CRS for a family; by default that of the collection.
+    variables : dict
+        Bands of the cube for a family; by default those that the model takes.
     model : str or dict
-        ``auto``, a model's name, or a model's name for each family.
-    catalog, cube, predict, fronts, change, runs : dict
+        ``auto``, a model's name or the path of its ``.safetensors`` file, or these for each family.
+    models, catalog, cube, predict, fronts, change, publish, runs : dict
         Settings that replace the packaged ones (``icefront.yaml``).
     """
 
@@ -58,17 +60,19 @@ class RunConfig(BaseModel):
     output: Path
     region_names: tuple[str, ...] | None = None
     datetime: str | None = None
-    collections: tuple[str, ...] | None = None
-    extra_collections: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    collections: tuple[str, ...] | dict[str, dict[str, Any] | None] | None = None
     query: dict[str, Any] | None = None
     families: tuple[Family, ...] = ("sentinel-1", "landsat")
     resolution: dict[Family, float] = Field(default_factory=dict)
+    variables: dict[Family, tuple[str, ...]] = Field(default_factory=dict)
     model: str | dict[Family, str] = "auto"
+    models: dict[str, Any] = Field(default_factory=dict)
     catalog: dict[str, Any] = Field(default_factory=dict)
     cube: dict[str, Any] = Field(default_factory=dict)
     predict: dict[str, Any] = Field(default_factory=dict)
     fronts: dict[str, Any] = Field(default_factory=dict)
     change: dict[str, Any] = Field(default_factory=dict)
+    publish: dict[str, Any] = Field(default_factory=dict)
     runs: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("datetime", mode="before")
@@ -84,6 +88,18 @@ class RunConfig(BaseModel):
             raise ValueError(f"pixel sizes must be positive metres, not {bad}")
         return value
 
+    @property
+    def collection_names(self) -> list[str] | None:
+        """Collections to search, None for all that are known."""
+        return None if self.collections is None else list(self.collections)
+
+    @property
+    def extra_collections(self) -> dict[str, dict[str, Any]]:
+        """Collections that the run file describes."""
+        if not isinstance(self.collections, dict):
+            return {}
+        return {name: description for name, description in self.collections.items() if description}
+
     def settings(self) -> dict[str, dict[str, Any]]:
         """Return every section of the configuration with this run's values in place.
 
@@ -93,6 +109,24 @@ class RunConfig(BaseModel):
             For a key that a section does not have.
         """
         return {name: section(name, **getattr(self, name)) for name in SECTIONS}
+
+    def absolute(self, folder: Path) -> RunConfig:
+        """Return this run file with its relative paths taken from `folder`."""
+
+        def weights(name: str) -> str:
+            return str((folder / name).resolve()) if name.endswith(".safetensors") else name
+
+        model = self.model
+        return self.model_copy(
+            update={
+                "model": weights(model)
+                if isinstance(model, str)
+                else {family: weights(name) for family, name in model.items()},
+                "source": self.source if "://" in self.source else str((folder / self.source).resolve()),
+                "regions": (folder / self.regions).resolve(),
+                "output": (folder / self.output).resolve(),
+            }
+        )
 
     def model_for(self, family: str) -> str:
         """Return the model's name that was asked for, or ``auto``."""
@@ -128,14 +162,7 @@ def read_config(path: Path) -> RunConfig:
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: a run file is a mapping of keys, such as source, regions and output")
     config = parse_config(content, path.name)
-    folder = path.resolve().parent
-    return config.model_copy(
-        update={
-            "source": config.source if "://" in config.source else str((folder / config.source).resolve()),
-            "regions": (folder / config.regions).resolve(),
-            "output": (folder / config.output).resolve(),
-        }
-    )
+    return config.absolute(path.resolve().parent)
 
 
 def parse_config(content: dict[str, Any], name: str = "configuration") -> RunConfig:
@@ -154,6 +181,10 @@ def parse_config(content: dict[str, Any], name: str = "configuration") -> RunCon
         config.settings()
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
+    for family, chosen in config.variables.items():
+        if unknown := sorted(set(chosen) - set(VARIABLES)):
+            known = ", ".join(VARIABLES)
+            raise ConfigError(f"{name}: key 'variables.{family}': unknown {', '.join(unknown)}; known: {known}")
     return config
 
 

@@ -63,9 +63,7 @@ def drive(
         yield from _on_client(units, work, client, window)
 
 
-def _here(
-    units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]
-) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+def _here(units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
     for unit in units:
         try:
             work(unit)

@@ -1,57 +1,23 @@
-"""Writing into a run folder so that a killed process leaves the old file or the new one, never a part."""
+"""The lock of a run folder, what killed writers left in it, and digests of files."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
-import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from icefront_dask.errors import StoreError
+from icefront_dask.publish.files import write_atomically, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = [
-    "TEMPORARY_SUFFIXES",
-    "file_sha256",
-    "locked",
-    "remove_temporary",
-    "write_atomically",
-    "write_bytes",
-]
+__all__ = ["file_sha256", "locked", "remove_temporary", "write_atomically", "write_bytes"]
 
-# Ours, and the one of zarr's local store.
-TEMPORARY_SUFFIXES = (".temporary", ".partial")
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, force it to disk and rename it to `path`.
-
-    Parameters
-    ----------
-    path : Path
-        The file to make or replace; its folder is made where it is missing.
-    write : callable
-        Called with the path of the temporary file, which it has to create and close.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.temporary")
-    try:
-        write(temporary)
-        _sync(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically."""
-    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+_TEMPORARY = (".temporary", ".partial")  # ours, and the one of zarr's local store
 
 
 def file_sha256(path: Path) -> str:
@@ -71,7 +37,7 @@ def remove_temporary(folder: Path) -> int:
     removed = 0
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.endswith(TEMPORARY_SUFFIXES):
+            if name.endswith(_TEMPORARY):
                 (folder / parent / name).unlink(missing_ok=True)
                 removed += 1
     return removed
@@ -95,11 +61,3 @@ def locked(folder: Path) -> Iterator[None]:
                 f"output folder {folder} is in use by another icefront run; wait for it or choose another"
             ) from None
         yield
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

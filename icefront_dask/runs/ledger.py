@@ -106,9 +106,7 @@ class Ledger:
         if not path.exists():
             return False
         table = self._read(path)
-        recorded = {
-            (row["spec_sha256"], row["unit"], row["scene_id"], row["slot"]) for row in table.to_pylist()
-        }
+        recorded = {(row["spec_sha256"], row["unit"], row["scene_id"], row["slot"]) for row in table.to_pylist()}
         expected = {
             (self.spec_sha256, unit.key, scene.scene_id, slot)
             for scene, slot in zip(unit.scenes, unit.slots, strict=True)
@@ -133,9 +131,7 @@ class Ledger:
         try:
             table = pq.read_table(path)
         except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(
-                f"ledger part {path} cannot be read ({error}); remove it and run again"
-            ) from error
+            raise StoreError(f"ledger part {path} cannot be read ({error}); remove it and run again") from error
         if not table.schema.equals(SCHEMA):
             raise StoreError(f"ledger part {path} has another schema; remove it and run again")
         return table

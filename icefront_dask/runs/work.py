@@ -46,9 +46,7 @@ class WorkUnit:
         return sorted({item for scene in self.scenes for item in scene.item_ids})
 
 
-def blocks(
-    spec_sha256: str, region: str, family: str, scenes: Sequence[Scene], size: int
-) -> Iterator[WorkUnit]:
+def blocks(spec_sha256: str, region: str, family: str, scenes: Sequence[Scene], size: int) -> Iterator[WorkUnit]:
     """Cut the scenes of a region and family, which are in slot order, into units of at most `size`."""
     for block, start in enumerate(range(0, len(scenes), size)):
         members = tuple(scenes[start : start + size])

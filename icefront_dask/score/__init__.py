@@ -14,7 +14,7 @@ from icefront_dask.score.distances import (
     pixel_path,
     symmetric,
 )
-from icefront_dask.score.layouts import LAYOUTS, Dataset, Sample, read_dataset
+from icefront_dask.score.layouts import LAYOUTS, Dataset, Sample, read_dataset, unlabelled_images
 from icefront_dask.score.lines import read_line, write_line
 from icefront_dask.score.simulated import demo_scores, match_scenes
 from icefront_dask.score.table import Scores, score_lines
@@ -39,5 +39,6 @@ __all__ = [
     "read_line",
     "score_lines",
     "symmetric",
+    "unlabelled_images",
     "write_line",
 ]

@@ -15,7 +15,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import rasterio
@@ -28,13 +28,21 @@ from icefront_dask.score.groups import glacier_groups
 from icefront_dask.score.lines import apply_affine, features, local_metres, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from affine import Affine
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["LAYOUTS", "Dataset", "Sample", "read_dataset", "read_pairs", "read_scenes"]
+__all__ = [
+    "LAYOUTS",
+    "Dataset",
+    "Sample",
+    "read_dataset",
+    "read_pairs",
+    "read_scenes",
+    "unlabelled_images",
+]
 
 LAYOUTS = ("pairs", "scenes")
 
@@ -106,8 +114,17 @@ class Dataset:
         return iter(self.samples)
 
 
-def read_dataset(path: str | Path, layout: str) -> Dataset:
+def read_dataset(path: str | Path, layout: str, *, unlabelled: Literal["raise", "skip"] = "raise") -> Dataset:
     """Read a folder of one of the known layouts.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+    layout : {"pairs", "scenes"}
+        Which.
+    unlabelled : {"raise", "skip"}
+        Whether an image without a label is an error, or is passed over (see :func:`unlabelled_images`).
 
     Raises
     ------
@@ -117,19 +134,30 @@ def read_dataset(path: str | Path, layout: str) -> Dataset:
     """
     if layout not in LAYOUTS:
         raise InputError(f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}")
-    return (read_pairs if layout == "pairs" else read_scenes)(path)
+    skip = tuple(unlabelled_images(path, layout)) if unlabelled == "skip" else ()
+    return (read_pairs if layout == "pairs" else read_scenes)(path, skip)
 
 
-def read_scenes(path: str | Path) -> Dataset:
+def unlabelled_images(path: str | Path, layout: str) -> dict[str, Path]:
+    """Return the images of a folder that have no label, by name; for errors see :func:`read_dataset`."""
+    if layout not in LAYOUTS:
+        raise InputError(f"unknown layout {layout!r}; known: {', '.join(LAYOUTS)}")
+    images, labels = (_pair_files if layout == "pairs" else _scene_files)(_folder(path))
+    if not images:
+        raise InputError(f"{path}: no images in layout {layout}")
+    return {name: file for name, file in images.items() if name not in labels}
+
+
+def read_scenes(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
     """Read a folder of ``NAME.tif`` beside ``NAME.geojson``; the errors are those of :func:`read_dataset`.
 
     The group of a scene is the property ``glacier`` or ``region`` of its first feature, else its own name.
     """
     folder = _folder(path)
-    images = {
-        file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in {".tif", ".tiff"}
-    }
-    labels = {file.stem: file for file in sorted(folder.glob("*.geojson"))}
+    images, labels = _scene_files(folder)
+    images = {name: file for name, file in images.items() if name not in skip}
+    if skip and not images:
+        return Dataset(folder.name, "scenes", ())
     _matched(images, labels, folder, "scenes: NAME.tif beside NAME.geojson")
     samples = []
     for name, image in images.items():
@@ -141,31 +169,24 @@ def read_scenes(path: str | Path) -> Dataset:
         if truth.is_empty:
             raise InputError(f"{labels[name]}: the label has no front; draw one or leave the scene out")
         if not truth.intersects(shapely.box(0, 0, shape[1], shape[0])):
-            wanted = (
-                "pixels x, y, as its tif has no georeference"
-                if crs is None
-                else "EPSG:4326 or its crs member"
-            )
-            raise InputError(
-                f"{labels[name]}: the front lies outside {image.name}; coordinates are read as {wanted}"
-            )
+            wanted = "pixels x, y, as its tif has no georeference" if crs is None else "EPSG:4326 or its crs member"
+            raise InputError(f"{labels[name]}: the front lies outside {image.name}; coordinates are read as {wanted}")
         properties = features(labels[name])[0].get("properties") or {}
         group = str(properties.get("glacier") or properties.get("region") or name)
         samples.append(Sample(name, group, image, labels[name], shape, truth, None, transform, crs))
     return Dataset(folder.name, "scenes", tuple(samples))
 
 
-def read_pairs(path: str | Path) -> Dataset:
+def read_pairs(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
     """Read ``images/*_Subset.png`` with ``labels_1px/*_Front.png``; for errors see :func:`read_dataset`.
 
     Scenes of neighbouring WRS-2 paths, as their Landsat names tell, form a group: they show the same glacier.
     """
     folder = _folder(path)
-    label_folder = next(
-        (folder / n for n in ("labels_1px", "labels") if (folder / n).is_dir()), folder / "labels_1px"
-    )
-    images = _by_stem(_folder(folder / "images"), "_Subset")
-    labels = _by_stem(_folder(label_folder), "_Front")
+    images, labels = _pair_files(folder)
+    images = {name: file for name, file in images.items() if name not in skip}
+    if skip and not images:
+        return Dataset(folder.name, "pairs", ())
     _matched(images, labels, folder, "pairs: images/NAME_Subset.png with labels_1px/NAME_Front.png")
     groups = glacier_groups(images)
     samples = []
@@ -181,17 +202,23 @@ def read_pairs(path: str | Path) -> Dataset:
             )
         rows, cols = np.nonzero(grey < 128)
         if rows.size < 2:
-            raise InputError(
-                f"{labels[name]}: the label has no front (no black line); draw one or leave the pair out"
-            )
+            raise InputError(f"{labels[name]}: the label has no front (no black line); draw one or leave the pair out")
         if rows.size > grey.size // 2:
-            raise InputError(
-                f"{labels[name]}: most of the label is black; the front must be a black line on white"
-            )
+            raise InputError(f"{labels[name]}: most of the label is black; the front must be a black line on white")
         pixels = np.asarray(np.column_stack([cols, rows]) + 0.5, dtype=np.float64)
         truth = shapely.LineString(pixel_path(pixels))
         samples.append(Sample(name, groups[name], image, labels[name], shape, truth, pixels))
     return Dataset(folder.name, "pairs", tuple(samples))
+
+
+def _scene_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    images = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in {".tif", ".tiff"}}
+    return images, {file.stem: file for file in sorted(folder.glob("*.geojson"))}
+
+
+def _pair_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    label_folder = next((folder / n for n in ("labels_1px", "labels") if (folder / n).is_dir()), folder / "labels_1px")
+    return _by_stem(_folder(folder / "images"), "_Subset"), _by_stem(_folder(label_folder), "_Front")
 
 
 def _folder(path: str | Path) -> Path:

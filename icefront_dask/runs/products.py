@@ -1,0 +1,150 @@
+"""From finished units to products: fronts, series, statistics and the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dask import delayed
+
+from icefront_dask.change import reduce_regions
+from icefront_dask.cube import open_cube
+from icefront_dask.errors import StoreError
+from icefront_dask.fronts import concat
+from icefront_dask.publish import (
+    Background,
+    stretch,
+    write_fronts,
+    write_report,
+    write_series,
+    write_statistics,
+)
+from icefront_dask.runs.files import write_atomically
+from icefront_dask.runs.ledger import Ledger
+from icefront_dask.runs.unit import CUBE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from icefront_dask.runs.plan import Plan
+
+__all__ = ["read_parts", "write_products"]
+
+_POWER = ("hh", "hv", "vv", "vh")
+_MOST_GAPS = 0.5  # of a scene that may lie under the map
+
+
+def write_products(plan: Plan) -> dict[str, Any]:
+    """Write the tables of fronts, series, statistics and left-out items as Parquet, and ``report.html``.
+
+    Parameters
+    ----------
+    plan : Plan
+        All of whose units are done.
+
+    Returns
+    -------
+    dict
+        Counts of fronts by status, and of rows of the other tables.
+
+    Raises
+    ------
+    StoreError
+        If a unit's part is missing.
+    """
+    parts = read_parts(plan)
+    regions = plan.regions
+    fronts = {name: concat(blocks, blocks[0].crs) for name, blocks in parts.items()}
+    # Threads of this process: the settings of the run are set here and not on every worker.
+    reduction = reduce_regions(
+        {name: [delayed(block, pure=False) for block in blocks] for name, blocks in parts.items()}, regions
+    )
+    series, statistics = reduction.compute(scheduler="threads")
+    out = plan.output
+    write_fronts(fronts, out / "fronts.parquet")
+    write_series(series, out / "series.parquet", regions=regions)
+    write_statistics(statistics, out / "statistics.parquet", regions=regions)
+    left_out = pa.Table.from_pandas(plan.left_out, preserve_index=False)
+    write_atomically(out / "left_out.parquet", lambda path: pq.write_table(left_out, path, compression="zstd"))
+    detailed = regions[: int(plan.spec.section("publish")["detailed_regions"])]
+    backgrounds = {region.name: found for region in detailed if (found := _background(plan, region.name))}
+    write_report(
+        out / "report.html",
+        regions=regions,
+        fronts=fronts,
+        series=series,
+        statistics=statistics,
+        left_out=plan.left_out,
+        backgrounds=backgrounds,
+        provenance=_provenance(plan),
+    )
+    return _counts(fronts, series, statistics)
+
+
+def read_parts(plan: Plan) -> dict[str, list[gpd.GeoDataFrame]]:
+    """Return the fronts of every finished unit, by region, in the order of the units.
+
+    Raises
+    ------
+    StoreError
+        If a unit's part is missing.
+    """
+    ledger = Ledger(plan.output, plan.spec.sha256)
+    parts: dict[str, list[gpd.GeoDataFrame]] = {}
+    for unit in plan.units:
+        if not ledger.is_done(unit):
+            raise StoreError(f"unit {unit.key} of {plan.output} is not done; run the configuration again")
+        parts.setdefault(unit.region, []).append(gpd.read_parquet(ledger.fronts_part(unit.key)))
+    return parts
+
+
+def _background(plan: Plan, region: str) -> Background | None:
+    """Return the newest scene of a region that is mostly there."""
+    best: tuple[Any, str, int] | None = None
+    families = [group for group in plan.spec.groups if group.region == region]
+    cubes = {group.family: open_cube(plan.output / CUBE, region=region, family=group.family) for group in families}
+    for family, cube in cubes.items():
+        whole = np.flatnonzero(cube["gap_fraction"].to_numpy() <= _MOST_GAPS)
+        if whole.size:
+            newest = (cube["time"].to_numpy()[whole[-1]], family, int(whole[-1]))
+            best = newest if best is None else max(best, newest)
+    if best is None:
+        return None
+    scene = cubes[best[1]].isel(time=best[2])
+    names = [name for name in plan.spec.group(region, best[1]).variables if scene[name].notna().any().compute()]
+    values = scene[names[0]].to_numpy()
+    power = names[0] in _POWER and str(scene[names[0]].attrs.get("calibration", "")) != "uncalibrated"
+    box = plan.spec.regions[region].geobox(plan.spec.group(region, best[1]).resolution_m).boundingbox
+    return Background(
+        array=stretch(values, decibel=power),
+        bounds=(float(box.left), float(box.bottom), float(box.right), float(box.top)),
+        crs=plan.spec.regions[region].crs,
+        label=f"{scene['platform'].item()} {names[0]}, {np.datetime_as_string(best[0], 'D')}",
+    )
+
+
+def _provenance(plan: Plan) -> dict[str, object]:
+    content = plan.spec.content
+    models = {f"{group.model} (sha256 {group.model_sha256[:12]}…)" for group in plan.spec.groups}
+    return {
+        "icefront_dask": content["package"],
+        "specification": plan.spec.sha256,
+        "source": content["search"]["source"],
+        "items": len(plan.items),
+        "models": ", ".join(sorted(models)),
+        "engine": plan.spec.section("predict")["engine"],
+    }
+
+
+def _counts(fronts: dict[str, gpd.GeoDataFrame], series: pd.DataFrame, statistics: pd.DataFrame) -> dict[str, Any]:
+    status = [value for frame in fronts.values() for value in frame["status"]]
+    names = ("accepted", "review", "rejected", "no_front", "failed")
+    return {
+        "fronts": sum(int(frame.geometry.notna().sum()) for frame in fronts.values()),
+        **{name: status.count(name) for name in names},
+        "series_rows": len(series),
+        "statistics_rows": len(statistics),
+    }

@@ -1,0 +1,169 @@
+"""The whole way: plan, do the units that are not done, bring them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from icefront_dask.cube import create_store
+from icefront_dask.errors import RunError
+from icefront_dask.predict import register_model
+from icefront_dask.runs.driver import drive
+from icefront_dask.runs.files import locked, remove_temporary, write_bytes
+from icefront_dask.runs.ledger import Ledger
+from icefront_dask.runs.plan import Plan, make_plan, resolve_config
+from icefront_dask.runs.prediction import create_prediction
+from icefront_dask.runs.products import write_products
+from icefront_dask.runs.settings import transport_settings, using
+from icefront_dask.runs.unit import CUBE, run_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from distributed import Client
+
+    from icefront_dask.runs.config import RunConfig
+    from icefront_dask.runs.driver import UnitFailure
+
+    Report = Callable[[str, int, int], None]
+
+__all__ = ["RunResult", "run"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run made.
+
+    Attributes
+    ----------
+    plan : Plan
+        What was asked for.
+    done, kept : int
+        Units done now, and units found done from before.
+    products : dict
+        Counts of fronts by status and of the tables' rows.
+    """
+
+    plan: Plan
+    done: int
+    kept: int
+    products: dict[str, Any]
+
+    @property
+    def output(self) -> Path:
+        """The run folder: fronts, series and statistics as Parquet, ``report.html``, ``cube.zarr``."""
+        return self.plan.output
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Counts of everything, and where it lies."""
+        return {
+            **self.plan.counts,
+            "units_done": self.done,
+            "units_kept": self.kept,
+            **self.products,
+            "output": str(self.output),
+        }
+
+
+def run(
+    config: RunConfig | str | Path | Mapping[str, Any],
+    *,
+    client: Client | None = None,
+    report: Report | None = None,
+) -> RunResult:
+    """Go the whole way: search, cube, prediction, fronts, change, report. This computes.
+
+    Stopped at any point and started again, it ends with the same bytes and does no finished unit again.
+
+    Parameters
+    ----------
+    config : RunConfig, path or mapping
+        A run file, or its content.
+    client : Client, optional
+        Does the units, see `icefront_dask.connect`; its workers must reach the output folder. Without one
+        they are done in this process, one after the other.
+    report : callable, optional
+        Called with a stage's name, what is done of it, and of how much.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    RunError
+        If units failed: the others are done and kept, and are not done again.
+    IcefrontError
+        As `icefront_dask.plan`.
+    """
+    resolved = resolve_config(config)
+    tell = report or _silent
+    with locked(resolved.output):
+        remove_temporary(resolved.output)
+        plan = make_plan(resolved, tell)
+        with using(resolved.settings()):
+            return _run(plan, client, tell)
+
+
+def _run(plan: Plan, client: Client | None, tell: Report) -> RunResult:
+    if not (plan.output / "spec.json").exists():
+        write_bytes(plan.output / "spec.json", plan.spec.pretty.encode())
+    ledger = Ledger(plan.output, plan.spec.sha256)
+    waiting = [unit for unit in plan.units if not ledger.is_done(unit)]
+    kept = len(plan.units) - len(waiting)
+    if waiting:
+        _create_stores(plan)
+        if client is not None:
+            options = plan.spec.section("predict")
+            for name, sha256 in {(group.model, group.model_sha256) for group in plan.spec.groups}:
+                register_model(client, name, sha256, options["engine"], options["threads"])
+    work = partial(
+        run_unit,
+        root=str(plan.output),
+        spec_sha256=plan.spec.sha256,
+        transport=transport_settings(plan.config.settings()),
+    )
+    window = int(plan.config.settings()["runs"]["window"])
+    failures: list[UnitFailure] = []
+    tell("units", kept, len(plan.units))
+    for number, (_, failure) in enumerate(drive(waiting, work, client=client, window=window), start=1):
+        if failure is not None:
+            failures.append(failure)
+        tell("units", kept + number, len(plan.units))
+    if failures:
+        raise RunError(_describe(plan, failures, len(plan.units) - len(failures)))
+    tell("products", 0, 1)
+    products = write_products(plan)
+    tell("products", 1, 1)
+    return RunResult(plan, len(waiting), kept, products)
+
+
+def _create_stores(plan: Plan) -> None:
+    for group in plan.spec.groups:
+        region = plan.spec.regions[group.region]
+        geobox = region.geobox(group.resolution_m)
+        scenes = plan.scenes(group.region, group.family)
+        identity = {"spec_sha256": plan.spec.sha256, "model": group.model, "model_sha256": group.model_sha256}
+        cube = create_store(
+            plan.output / CUBE, scenes, region, group.family, geobox, group.variables,
+            {"spec_sha256": plan.spec.sha256},
+        )  # fmt: skip
+        create_prediction(cube, scenes, geobox, identity, chunk_px=int(plan.spec.section("cube")["chunk_px"]))
+
+
+def _describe(plan: Plan, failures: list[UnitFailure], done: int) -> str:
+    failures = sorted(failures, key=lambda failure: failure.unit.key)
+    shown = "; ".join(str(failure) for failure in failures[:3])
+    more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+    return (
+        f"{len(failures)} of {len(plan.units)} units failed: {shown}{more}. The other {done} are kept in "
+        f"{plan.output}: repair the cause and run again, or set cube.on_read_error to flag to go on without "
+        "files that cannot be read"
+    )
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report to nobody."""

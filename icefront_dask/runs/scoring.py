@@ -1,0 +1,83 @@
+"""A folder of images with labels: predict each, trace it, and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icefront_dask.runs.images import front_of_image
+from icefront_dask.score import read_dataset, score_lines, unlabelled_images, write_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from icefront_dask.runs.images import ImageFront
+    from icefront_dask.score import Scores
+
+    Report = Callable[[str, int, int], None]
+
+__all__ = ["score_folder"]
+
+
+def score_folder(
+    data: str | Path,
+    layout: str,
+    *,
+    model: str = "auto",
+    lines: str | Path | None = None,
+    pixel_size_m: float = 30.0,
+    report: Report | None = None,
+) -> tuple[Scores | None, dict[str, ImageFront]]:
+    """Predict the fronts of all images of a folder and score those that have a label.
+
+    Parameters
+    ----------
+    data : path
+        Folder in one of the layouts ``scenes`` or ``pairs``, see `icefront_dask.score.layouts`.
+    layout : str
+        Which.
+    model : str
+        ``auto``, a model's name, or the path of its weights.
+    lines : path, optional
+        Folder for the predicted fronts, ``NAME.geojson`` each: EPSG:4326, or pixels x, y without a georeference.
+    pixel_size_m : float
+        Side of a pixel of images without a georeference.
+    report : callable, optional
+        Called with a stage's name, what is done, and of how much.
+
+    Returns
+    -------
+    scores : Scores or None
+        None where no image has a label.
+    fronts : dict of str to ImageFront
+        Of every image by name, labelled or not.
+
+    Raises
+    ------
+    InputError
+        For a folder that is not in the layout, or an image that cannot be read.
+    ModelMismatchError, WeightsError
+        If the model does not fit or is not there.
+    """
+    dataset = read_dataset(data, layout, unlabelled="skip")
+    files = {sample.name: sample.image for sample in dataset} | unlabelled_images(data, layout)
+    fronts: dict[str, ImageFront] = {}
+    for number, (name, file) in enumerate(sorted(files.items()), start=1):
+        fronts[name] = front_of_image(file, model=model, pixel_size_m=pixel_size_m)
+        if report is not None:
+            report("images", number, len(files))
+    if lines is not None:
+        _write_lines(Path(lines), fronts)
+    if not len(dataset):
+        return None, fronts
+    return score_lines({sample.name: fronts[sample.name].line for sample in dataset}, dataset), fronts
+
+
+def _write_lines(folder: Path, fronts: dict[str, ImageFront]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, front in fronts.items():
+        properties: dict[str, Any] = {"name": name, "status": front.status, "reason": front.reason}
+        confidence = None if front.line is None else round(front.confidence, 4)
+        write_line(
+            folder / f"{name}.geojson", front.line, front.transform, front.crs, **properties, confidence=confidence
+        )

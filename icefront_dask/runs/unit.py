@@ -1,0 +1,158 @@
+"""One unit of work: read → predict → trace → write. The only file that puts these together."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from icefront_dask.cube import CubeStore, Quality, ReadOptions, invalid, read_scenes, write_scenes
+from icefront_dask.fronts import Reason, Status, TracedFront, trace_scene
+from icefront_dask.fronts.options import from_config
+from icefront_dask.fronts.rows import front_rows, guide
+from icefront_dask.fronts.table import concat
+from icefront_dask.predict import from_uint8, get_model, predict_scene, resolve_options, to_uint8
+from icefront_dask.runs import settings
+from icefront_dask.runs.files import write_atomically
+from icefront_dask.runs.ledger import Ledger
+from icefront_dask.runs.prediction import write_prediction
+from icefront_dask.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import geopandas as gpd
+    import numpy.typing as npt
+
+    from icefront_dask.cube import Scene
+    from icefront_dask.runs.spec import GroupSpec
+    from icefront_dask.runs.work import WorkUnit
+
+__all__ = ["CUBE", "run_unit"]
+
+CUBE = "cube.zarr"
+
+
+def run_unit(unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[str, Any]) -> None:
+    """Do a unit: pixels into the cube, fronts into a part, and at last its part of the ledger.
+
+    Doing it again, wholly or after it was cut off anywhere, gives the same bytes.
+
+    Parameters
+    ----------
+    unit : WorkUnit
+        What to do.
+    root : str
+        The run folder, which every worker can reach; it holds ``spec.json`` and the cube's template.
+    spec_sha256 : str
+        Hash of the specification that the unit was planned for.
+    transport : mapping
+        Settings which are not part of the specification, see ``settings.transport_settings``.
+
+    Raises
+    ------
+    ReadError, NotGeoreferencedError
+        For a file that cannot be read or placed, unless ``cube.on_read_error`` is ``flag``.
+    StoreError
+        If the run folder or the cube is not the one that the unit was planned for.
+    """
+    folder = Path(root)
+    spec = _spec(root, spec_sha256)
+    settings.apply(spec.content["settings"], transport)
+    ledger = Ledger(folder, spec.sha256)
+    group = spec.group(unit.region, unit.family)
+    done = [_run_scene(folder, spec, group, scene, slot) for scene, slot in zip(unit.scenes, unit.slots, strict=True)]
+    fronts = concat([rows for rows, _ in done], spec.regions[unit.region].crs)
+    write_atomically(
+        ledger.fronts_part(unit.key), lambda path: fronts.to_parquet(path, index=False, compression="zstd")
+    )
+    ledger.write(unit, [record for _, record in done])
+
+
+def _run_scene(
+    folder: Path, spec: RunSpec, group: GroupSpec, scene: Scene, slot: int
+) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    """Do one scene; return its rows of the fronts table and its record for the ledger."""
+    region = spec.regions[group.region]
+    geobox = region.geobox(group.resolution_m)
+    arrays = read_scenes([scene], geobox, group.variables, ReadOptions.resolve(**spec.section("cube")))
+    cube = CubeStore(str(folder / CUBE), f"{region.name}/{group.family}")
+    write_scenes(cube, [slot], arrays)
+    quality = arrays["quality"][0]
+    bands = {name: arrays[name][0] for name in group.variables if name in scene.variables}
+    layers, traced = _predict_and_trace(spec, group, scene, bands, quality)
+    write_prediction(cube, slot, layers)
+    rows = front_rows(
+        traced, scene, region, geobox, quality=quality, model=group.model, model_sha256=group.model_sha256
+    )
+    failed = traced[0].status == Status.FAILED
+    record = {
+        "status": "failed" if failed else "done",
+        "reason": str(traced[0].reason) if failed else None,
+        "n_fronts": sum(len(front.xy) > 0 for front in traced),
+        "pixels_sha256": _digest({**{name: values[0] for name, values in arrays.items()}, **layers}),
+    }
+    return rows, record
+
+
+def _predict_and_trace(
+    spec: RunSpec,
+    group: GroupSpec,
+    scene: Scene,
+    bands: dict[str, npt.NDArray[np.float32]],
+    quality: npt.NDArray[np.uint16],
+) -> tuple[dict[str, npt.NDArray[np.uint8]], list[TracedFront]]:
+    at = _guide(spec, group.region, group.resolution_m)
+    options = resolve_options(spec.section("predict"))
+    model = get_model(group.model, group.model_sha256, options.engine, options.threads)
+    prediction = predict_scene(
+        bands,
+        quality,
+        pixel_size_m=group.resolution_m,
+        calibration=scene.calibration,
+        network=model.engine,
+        options=options,
+        primary=model.card.primary,
+        cross=model.card.cross,
+        fjord_mask=at.fjord,
+    )
+    layers = {"ice": to_uint8(prediction.ice), "front": to_uint8(prediction.front)}
+    # What is stored is what is traced, so that the lines can be had again from the store.
+    traced = trace_scene(
+        from_uint8(layers["ice"]),
+        from_uint8(layers["front"]),
+        ~invalid(quality),
+        pixel_size_m=at.pixel_size_m,
+        fjord=at.fjord,
+        flow=at.flow,
+        cloud=(quality & np.uint16(Quality.CLOUD)) != 0,
+        options=from_config(**spec.section("fronts")),
+    )
+    unread = bool(np.any(quality & np.uint16(Quality.READ_FAILED)))
+    if unread and traced[0].reason == Reason.NO_VALID_PIXELS:
+        traced = [TracedFront.none(Status.FAILED, Reason.READ_FAILED)]
+    return layers, traced
+
+
+@lru_cache(maxsize=2)
+def _spec(root: str, sha256: str) -> RunSpec:
+    spec = RunSpec.read(Path(root) / "spec.json")
+    spec.require(sha256)
+    return spec
+
+
+@lru_cache(maxsize=8)
+def _guide(spec: RunSpec, region: str, resolution_m: float) -> Any:
+    return guide(spec.regions[region], spec.regions[region].geobox(resolution_m))
+
+
+def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
