@@ -152,9 +152,7 @@ def read_block(
         fused = part if fused is None else decode.fuse(fused, part)
     assert fused is not None, "a scene has at least one item"
     inner = np.s_[halo:-halo, halo:-halo] if needs_halo else np.s_[:, :]
-    out: dict[str, npt.NDArray[Any]] = {
-        name: np.ascontiguousarray(band[inner]) for name, band in fused[0].items()
-    }
+    out: dict[str, npt.NDArray[Any]] = {name: np.ascontiguousarray(band[inner]) for name, band in fused[0].items()}
     out["quality"] = np.ascontiguousarray(fused[1][inner])
     return out
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.session import DummySession
@@ -42,6 +45,24 @@ class RefusedError(ReadError):
     """A server refused access: a token has expired, or credentials are missing."""
 
 
+class _Redaction(logging.Filter):
+    """Takes the queries of URLs, where signatures lie, out of what the reading libraries log."""
+
+    _QUERY = re.compile(r"\?[^\s'\"<>(),]*=[^\s'\"<>(),]*")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        if "?" in message:
+            record.msg, record.args = self._QUERY.sub("?…", message), ()
+        return True
+
+
+for _name in ("_base", "_env", "_err", "_io", "_vsiopener", "_warp", "env", "session", "vrt", "warp"):
+    logging.getLogger(f"rasterio.{_name}").addFilter(_Redaction())
+for _name in ("rasterio", "stackstac.rio_reader", "stackstac.timer"):
+    logging.getLogger(_name).addFilter(_Redaction())
+
+
 @contextmanager
 def gdal_env() -> Iterator[None]:
     """Run a block with :data:`GDAL_OPTIONS`; credentials come from the worker's own environment."""
@@ -50,7 +71,7 @@ def gdal_env() -> Iterator[None]:
 
 
 @contextmanager
-def open_gtiff(uri: str, label: str, shown: str, **options: Any) -> Iterator[Any]:
+def open_gtiff(uri: str, label: str, shown: str, dtype: str | None = None, **options: Any) -> Iterator[Any]:
     """Open a GeoTIFF, and nothing but a GeoTIFF, for reading.
 
     Parameters
@@ -61,6 +82,8 @@ def open_gtiff(uri: str, label: str, shown: str, **options: Any) -> Iterator[Any
         Which item and asset it is, for messages.
     shown : str
         The unsigned href, for messages.
+    dtype : str, optional
+        Data type that the numbers will be read as.
     **options
         As ``overview_level``.
 
@@ -76,20 +99,34 @@ def open_gtiff(uri: str, label: str, shown: str, **options: Any) -> Iterator[Any
     except RasterioError as error:
         raise explain(error, uri, label, shown) from None
     with dataset:
-        check(dataset, label, shown)
+        check(dataset, label, shown, dtype)
         try:
             yield dataset
         except RasterioError as error:
             raise explain(error, uri, label, shown) from None
 
 
-def check(dataset: Any, label: str, shown: str) -> None:
-    """Refuse a dataset that GDAL cannot place by a CRS and an affine transform of the file itself."""
+def check(dataset: Any, label: str, shown: str, dtype: str | None = None) -> None:
+    """Refuse a dataset that cannot be placed by its own CRS and affine transform, or not be read as `dtype`.
+
+    Raises
+    ------
+    NotGeoreferencedError
+        Without a CRS or an affine transform.
+    ReadError
+        For integers that are asked for from a file whose numbers they cannot hold.
+    """
     if dataset.crs is None or dataset.transform.is_identity:
         how = "only ground control points" if dataset.gcps[0] else "no CRS"
         raise NotGeoreferencedError(
             f"{label}: {shown} has {how}; it cannot be placed. Use a terrain-corrected product, or write "
             "CRS and transform into the file (gdal_edit.py -a_srs ... -a_ullr ...)"
+        )
+    found = dataset.dtypes[0]
+    if dtype is not None and dtype != "float32" and not np.can_cast(found, dtype):
+        raise ReadError(
+            f"{label}: {shown} holds {found}, which is more than the {dtype} that its item or collection states; "
+            "correct data_type there"
         )
 
 
@@ -112,8 +149,7 @@ def explain(error: Exception, uri: str, label: str, shown: str) -> ReadError:
             "convert it to a cloud-optimised GeoTIFF or leave the item out"
         )
     return ReadError(
-        f"{label}: {shown} cannot be read, it is truncated or damaged ({text}); "
-        "fetch it again or leave the item out"
+        f"{label}: {shown} cannot be read, it is truncated or damaged ({text}); fetch it again or leave the item out"
     )
 
 

@@ -94,9 +94,7 @@ def load(
         name: xr.Variable(("time", "y", "x"), array, variable_attributes(name, calibrations.get(name, "")))
         for name, array in arrays.items()
     }
-    gaps = xr.Variable(
-        ("time",), invalid(arrays["quality"]).mean(axis=(1, 2), dtype="float32"), dict(GAP_FRACTION)
-    )
+    gaps = xr.Variable(("time",), invalid(arrays["quality"]).mean(axis=(1, 2), dtype="float32"), dict(GAP_FRACTION))
     cube = xr.Dataset(
         data,
         coords={**scene_coordinates(found), "gap_fraction": gaps, **grid_coordinates(geobox)},
@@ -127,9 +125,7 @@ def variables_of(scenes: Sequence[Scene], wanted: Sequence[str] | None = None) -
 
 def calibrations_of(scenes: Sequence[Scene], variables: Sequence[str]) -> dict[str, str]:
     """Return the calibration of each variable; `scenes()` has made sure that there is one."""
-    return {
-        name: next(scene.calibration for scene in scenes if name in scene.variables) for name in variables
-    }
+    return {name: next(scene.calibration for scene in scenes if name in scene.variables) for name in variables}
 
 
 def _lazy_arrays(

@@ -55,9 +55,7 @@ def packings_of(scenes: Sequence[Scene], variables: Sequence[str]) -> dict[str, 
     """Return how each variable is packed: uint16 where all items share integers, scale and offset."""
     out = {}
     for name in variables:
-        bands = [
-            (s.kind, b) for scene in scenes for s in scene.sources for b in s.bands if b.variable == name
-        ]
+        bands = [(s.kind, b) for scene in scenes for s in scene.sources for b in s.bands if b.variable == name]
         kinds = {(read_dtype(kind, band.dtype), band.scale, band.offset) for kind, band in bands}
         dtype, scale, offset = next(iter(kinds)) if len(kinds) == 1 else ("float32", 1.0, 0.0)
         out[name] = Packing(dtype, scale, offset) if dtype == "uint16" else Packing()

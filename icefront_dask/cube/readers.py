@@ -169,10 +169,8 @@ class _GTiffReader:
         selection: Any = None,  # noqa: ARG002
     ) -> tuple[Any, npt.NDArray[Any]]:
         r = self.request
-        with open_gtiff(r.uri, r.label, r.shown) as dataset:
-            overlap = compute_reproject_roi(
-                rio_geobox(dataset), dst_geobox, ttol=0.9 if cfg.nearest else 0.05
-            )
+        with open_gtiff(r.uri, r.label, r.shown, r.dtype) as dataset:
+            overlap = compute_reproject_roi(rio_geobox(dataset), dst_geobox, ttol=0.9 if cfg.nearest else 0.05)
             rows, columns = (slice(part.start, part.stop) for part in overlap.roi_dst)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
             out: Any = np.full(shape, r.fill_value, cfg.dtype) if dst is None else dst[rows, columns]

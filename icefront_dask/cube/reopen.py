@@ -71,9 +71,7 @@ def open_cube(
     template = _template(raw, where)
     step = template["chunk_px"] * _CHUNKS_AT_ONCE
     cube = raw.chunk({"time": 1, "y": step, "x": step} if chunks is None else chunks)
-    unpacked = {
-        name: _unpacked(cube[name], Packing.from_template(how)) for name, how in template["variables"].items()
-    }
+    unpacked = {name: _unpacked(cube[name], Packing.from_template(how)) for name, how in template["variables"].items()}
     unpacked["quality"] = _unpacked(cube["quality"], Packing())
     coordinates = ["time", *SCENE_COORDINATES, "y", "x", "spatial_ref"]
     cube = xr.Dataset(
@@ -122,9 +120,7 @@ def _find(url: str, family: str | None, region: Any) -> CubeStore:
     try:
         root = zarr.open_group(open_store(url, read_only=True), mode="r", zarr_format=3)
     except (FileNotFoundError, ValueError) as error:
-        raise StoreError(
-            f"no cube at {url} ({error}); write one with `icefront cube` or `icefront run`"
-        ) from None
+        raise StoreError(f"no cube at {url} ({error}); write one with `icefront cube` or `icefront run`") from None
     groups = {"": root, **_groups(root)}
     cubes = {
         path: (str(group.attrs["region"]), str(group.attrs["family"]))

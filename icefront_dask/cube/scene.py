@@ -101,8 +101,8 @@ def item_dicts(items: Any) -> list[dict[str, Any]]:
     items : Items, or iterable of pystac.Item or dict
         What `search()` returns, or items from elsewhere.
     """
-    if hasattr(items, "to_pystac"):
-        items = items.to_pystac()
+    if hasattr(items, "to_dicts"):
+        return list(items.to_dicts())
     return [
         item if isinstance(item, dict) else item.to_dict(include_self_link=False, transform_hrefs=False)
         for item in items
@@ -160,9 +160,7 @@ def scenes(
             parsed.append(_Parsed(item, collection, variables))
     if not parsed:
         where = f" over region {region.name!r}" if region is not None else ""
-        raise NoItemsError(
-            f"no item of family {family or 'any'!r}{where}; widen the search or check the outline"
-        )
+        raise NoItemsError(f"no item of family {family or 'any'!r}{where}; widen the search or check the outline")
     _check_calibrations(parsed)
     found = [_scene(group) for key in _by_key(parsed) for group in _overpasses(key)]
     return sorted(found, key=lambda scene: (scene.time, scene.scene_id))
@@ -190,9 +188,7 @@ class _Parsed:
         self.key = (collection.id, self.platform, collection.calibration, *pass_key)
 
 
-def _source(
-    item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None, time: np.datetime64
-) -> Source:
+def _source(item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None, time: np.datetime64) -> Source:
     wanted = None
     if variables is not None:
         has = collection.variables(item)

@@ -113,7 +113,7 @@ class _GTiffReader(AutoParallelRioReader):  # type: ignore[misc]
             except RasterioError as error:
                 raise explain(error, r.uri, r.label, r.shown) from None
             try:
-                check(dataset, r.label, r.shown)
+                check(dataset, r.label, r.shown, r.dtype)
             except IcefrontError:
                 dataset.close()
                 raise

@@ -166,11 +166,11 @@ def write_scenes(store: CubeStore, slots: Sequence[int], arrays: Mapping[str, np
             f"cube {store.url}/{store.group} holds {', '.join(sorted(expected))}, not "
             f"{', '.join(sorted(arrays))}; write exactly its variables"
         )
-    for name, data in arrays.items():
-        array = _checked(group[name], store, len(slots), data)
-        packing = Packing.from_template(template["variables"][name]) if name != "quality" else None
+    targets = {name: _checked(group[name], store, slots, data) for name, data in arrays.items()}
+    packings = {name: Packing.from_template(how) for name, how in template["variables"].items()}
+    for name, array in targets.items():
         for index, slot in enumerate(slots):
-            _write_slot(array, store, slot, data[index] if packing is None else pack(data[index], packing))
+            _write_slot(array, store, slot, pack(arrays[name][index], packings.get(name, Packing())))
     gaps = group["gap_fraction"]
     for index, slot in enumerate(slots):
         _sweep(store, gaps, (slot,))
@@ -195,13 +195,15 @@ def _sweep(store: CubeStore, array: Any, chunk: tuple[int, ...]) -> None:
         leftover.unlink()
 
 
-def _checked(array: Any, store: CubeStore, count: int, data: npt.NDArray[Any]) -> Any:
+def _checked(array: Any, store: CubeStore, slots: Sequence[int], data: npt.NDArray[Any]) -> Any:
     where = f"{store.url}/{array.path}"
-    if data.shape != (count, *array.shape[1:]):
+    if data.shape != (len(slots), *array.shape[1:]):
         raise StoreError(
-            f"{where} takes {count} scene(s) of {array.shape[1:]} pixels, not an array of {data.shape}; "
+            f"{where} takes {len(slots)} scene(s) of {array.shape[1:]} pixels, not an array of {data.shape}; "
             "read the scenes on the grid of the store"
         )
+    if unknown := [slot for slot in slots if not 0 <= slot < array.shape[0]]:
+        raise StoreError(f"{where} has no slot {unknown[0]}, it has {array.shape[0]} slots; make the store anew")
     shards = array.shards
     if shards is None or shards[0] != 1 or shards[1] < array.shape[1] or shards[2] < array.shape[2]:
         raise StoreError(f"{where} has shards {shards}, which do not hold one whole scene each; make it anew")
@@ -289,16 +291,13 @@ def _matches(cube: CubeStore, template: dict[str, Any]) -> bool:
     except (FileNotFoundError, KeyError):
         return False
     if group.attrs.get("generator") != _GENERATOR:
-        raise StoreError(
-            f"{where} holds something that is no cube of this package; choose another output folder"
-        )
+        raise StoreError(f"{where} holds something that is no cube of this package; choose another output folder")
     present: Any = group.attrs.get("template")
     if present is None:
         return False
     if differences := _differences(dict(present), template):
         raise StoreError(
-            f"{where} holds another cube ({'; '.join(differences)}); "
-            "choose another output folder or delete it"
+            f"{where} holds another cube ({'; '.join(differences)}); choose another output folder or delete it"
         )
     return True
 

@@ -38,9 +38,7 @@ def utm_grid(epsg: int, size: int, pixel_m: float) -> GeoBox:
     return GeoBox((size, size), rasterio.Affine(pixel_m, 0, x - half, 0, -pixel_m, y + half), f"EPSG:{epsg}")
 
 
-def cog(
-    path: Path, data: npt.NDArray[Any], grid: GeoBox, *, nodata: float | None = None, **options: Any
-) -> str:
+def cog(path: Path, data: npt.NDArray[Any], grid: GeoBox, *, nodata: float | None = None, **options: Any) -> str:
     """Write a COG (tiled, with overviews where it is larger than a tile) and return its path."""
     profile = {
         "driver": "COG",
@@ -132,7 +130,7 @@ def landsat_item(
         name: {
             "href": cog(folder / f"{item_id}_{name}.TIF", data.astype("uint16"), grid, nodata=0),
             "roles": ["data"],
-            "raster:bands": [states],
+            "raster:bands": [dict(states)],
         }
         for name, data in bands.items()
     }

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 from tests.cube import builders
 
 
-@pytest.fixture
-def s1(tmp_path, rng):
+@pytest.fixture(scope="session")
+def s1_items(tmp_path_factory):
     """Two Sentinel-1 RTC items of two dates in UTM 24N, HH and HV, 10 m, without holes."""
+    rng = np.random.default_rng(20180602)
+    folder = tmp_path_factory.mktemp("s1")
     grid = builders.utm_grid(32624, 480, 10)
     shape = grid.shape.yx
     return [
         builders.s1_item(
-            tmp_path,
+            folder,
             f"S1A_IW_GRDH_1SDH_{day}_rtc",
             {"hh": builders.speckle(rng, shape), "hv": builders.speckle(rng, shape, 0.02)},
             grid,
@@ -25,8 +29,15 @@ def s1(tmp_path, rng):
 
 
 @pytest.fixture
-def landsat(tmp_path, rng):
+def s1(s1_items):
+    """A copy of the two Sentinel-1 items to change at will; their files are shared."""
+    return copy.deepcopy(s1_items)
+
+
+@pytest.fixture(scope="session")
+def landsat_item(tmp_path_factory):
     """One Landsat 8 item in UTM 24N, green and NIR at 30 m, with fill, cloud, shadow and saturation."""
+    rng = np.random.default_rng(20150710)
     grid = builders.utm_grid(32624, 200, 30)
     shape = grid.shape.yx
     qa_pixel = np.full(shape, 1 << 6, "uint16")
@@ -39,7 +50,7 @@ def landsat(tmp_path, rng):
     for band in bands.values():
         band[:, 120:] = 0
     return builders.landsat_item(
-        tmp_path,
+        tmp_path_factory.mktemp("landsat"),
         "LC08_L2SP_233013_20150710_02_T1",
         bands,
         grid,
@@ -47,3 +58,9 @@ def landsat(tmp_path, rng):
         qa_radsat=qa_radsat,
         datetime="2015-07-10T14:15:30Z",
     )
+
+
+@pytest.fixture
+def landsat(landsat_item):
+    """A copy of the Landsat item to change at will; its files are shared."""
+    return copy.deepcopy(landsat_item)

@@ -77,7 +77,6 @@ def test_values_do_not_depend_on_chunks_or_scheduler(s1, landsat, reader):
 
 def test_blocks_meet_without_a_seam(s1):
     """Blocks of 64 pixels give the values of one block, but for the approximation of GDAL's transform."""
-    s1[0] = copy.deepcopy(s1[0])
     with dask.config.set({"icefront.cube.block_px": 64}):
         cube = sar(s1)
         assert cube.hh.chunks[1] == (64, 64, 52)
@@ -106,9 +105,9 @@ def test_landsat_values_and_bits(landsat):
     columns, rows = (x - grid.affine.c) / 30 - 0.5, (grid.affine.f - y) / 30 - 0.5
     assert np.allclose(columns, np.rint(columns))  # the native grid, so values are the numbers themselves
     column, row = np.meshgrid(np.rint(columns), np.rint(rows))
-    cloud = (80 <= row) & (row < 100) & (80 <= column) & (column < 100)
-    shadow = (100 <= row) & (row < 110) & (80 <= column) & (column < 100)
-    saturated = (90 <= row) & (row < 95) & (70 <= column) & (column < 75)
+    cloud = (row >= 80) & (row < 100) & (column >= 80) & (column < 100)
+    shadow = (row >= 100) & (row < 110) & (column >= 80) & (column < 100)
+    saturated = (row >= 90) & (row < 95) & (column >= 70) & (column < 75)
     expected = np.select(
         [column >= 120, saturated, cloud, shadow],
         [Quality.NODATA, Quality.SATURATED, Quality.CLOUD, Quality.SHADOW],
@@ -124,6 +123,35 @@ def test_landsat_values_and_bits(landsat):
     valid = ~np.isnan(cube.nir[0].values)
     np.testing.assert_allclose(cube.nir[0].values[valid], dn[valid] * 2.75e-5 - 0.2, atol=1e-7)
     assert float(cube.gap_fraction[0]) == pytest.approx(np.mean(column >= 120))
+
+
+def test_slc_gaps_are_flagged_whatever_the_blocks(tmp_path, rng):
+    grid = builders.utm_grid(32624, 200, 30)
+    rows, columns = np.indices(grid.shape.yx)
+    gaps = (rows + columns // 4) % 33 < 10
+    dn = np.where(gaps, 0, rng.integers(8_000, 30_000, grid.shape.yx)).astype("uint16")
+    qa_pixel = np.where(gaps, 1, 64).astype("uint16")
+    found = {}
+    for date in ("20030501", "20100501"):
+        item = builders.landsat_item(
+            tmp_path,
+            f"LE07_L2SP_233013_{date}_02_T1",
+            {"nir08": dn},
+            grid,
+            qa_pixel=qa_pixel,
+            qa_radsat=np.zeros_like(qa_pixel),
+            datetime=f"{date[:4]}-05-01T14:15:30Z",
+        )
+        found[date] = load([item], builders.region(), "landsat", resolution=30).compute()
+        with dask.config.set({"icefront.cube.block_px": 50}):
+            blocks = load([item], builders.region(), "landsat", resolution=30).compute()
+        np.testing.assert_array_equal(blocks.quality, found[date].quality)
+    before, after = ((found[d].quality.values & np.uint16(Quality.SLC_GAP)) != 0 for d in sorted(found))
+    nodata = (found["20100501"].quality.values & np.uint16(Quality.NODATA)) != 0
+    assert not before.any()
+    assert after[nodata].all()
+    assert 0.25 < nodata.mean() < 0.35
+    assert after.mean() < 0.45
 
 
 def test_scale_and_offset_are_those_of_each_item(landsat, tmp_path, rng):
@@ -186,18 +214,18 @@ def test_uncalibrated_collection_passes_its_numbers(tmp_path, rng):
     assert cube.geometry.item() == "range_doppler"
 
 
-def broken(item, asset="hh"):
+def broken(item, folder, asset="hh"):
     """The same item with one of its files cut off."""
     item = copy.deepcopy(item)
     path = Path(item["assets"][asset]["href"])
-    cut = path.with_name(f"cut_{path.name}")
+    cut = folder / f"cut_{path.name}"
     cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     item["assets"][asset]["href"] = str(cut)
     return item
 
 
-def test_read_errors_are_raised_by_default_and_name_the_item(s1):
-    cube = sar([broken(s1[0]), s1[1]])
+def test_read_errors_are_raised_by_default_and_name_the_item(s1, tmp_path):
+    cube = sar([broken(s1[0], tmp_path), s1[1]])
     with pytest.raises(ReadError, match=rf"item '{s1[0]['id']}', asset 'hh'"):
         cube.compute()
 
@@ -208,9 +236,7 @@ def test_flagged_read_errors_mark_exactly_the_pixels_of_the_file(tmp_path, rng):
     data = builders.speckle(rng, grid.shape.yx)
     rows = [slice(0, 260), slice(220, 420)]
     items = [
-        builders.s1_item(
-            tmp_path, f"slice{n}", {"hh": data[r]}, grid[r, :], datetime=f"2018-06-02T20:15:{n}2Z"
-        )
+        builders.s1_item(tmp_path, f"slice{n}", {"hh": data[r]}, grid[r, :], datetime=f"2018-06-02T20:15:{n}2Z")
         for n, r in enumerate(rows)
     ]
     from rasterio.features import rasterize
@@ -221,7 +247,7 @@ def test_flagged_read_errors_mark_exactly_the_pixels_of_the_file(tmp_path, rng):
         outline = grid[r, :].extent.segmented(200).geom
         item["geometry"] = mapping(shape(transform_geom("EPSG:32624", "EPSG:4326", mapping(outline))))
     good = sar(items).compute()
-    flagged = sar([items[0], broken(items[1])], on_read_error="flag").compute()
+    flagged = sar([items[0], broken(items[1], tmp_path)], on_read_error="flag").compute()
     failed = (flagged.quality.values[0] & np.uint16(Quality.READ_FAILED)) != 0
     first = ~np.isnan(flagged.hh.values[0])
     region_grid = builders.region().geobox(20)
@@ -335,9 +361,7 @@ def test_real_helheim_scenes_in_degrees(real_data, reader):
         path = folder / f"201806{day}_hh_GEE_sentinel_GRD_IW_helheim_stretch.tif"
         with rasterio.open(path, driver="GTiff") as dataset:
             grid = rio_geobox(dataset)
-        items.append(
-            builders.item(day, "helheim", grid, {"data": {"href": str(path)}}, f"2018-06-{day}T09:00:00Z")
-        )
+        items.append(builders.item(day, "helheim", grid, {"data": {"href": str(path)}}, f"2018-06-{day}T09:00:00Z"))
     extra = {
         "helheim": {
             "family": "sentinel-1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,7 +179,8 @@ def vrt_named_tif(folder, target):
         '<VRTDataset rasterXSize="40" rasterYSize="40"><SRS>EPSG:32624</SRS>'
         "<GeoTransform>0,20,0,0,0,-20</GeoTransform>"
         '<VRTRasterBand dataType="Float32" band="1"><SimpleSource>'
-        f'<SourceFilename relativeToVRT="0">{target}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'
+        f'<SourceFilename relativeToVRT="0">{target}</SourceFilename>'
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
     )
     return str(path)
 
@@ -196,8 +198,8 @@ def test_a_vrt_named_tif_does_not_open(tmp_path, name):
 
 def truncated(folder, grid, rng):
     href = builders.cog(folder / "cut.tif", builders.speckle(rng, grid.shape.yx), grid)
-    with open(href, "r+b") as stream:
-        stream.truncate(int(stream.seek(0, 2) * 0.6))
+    path = Path(href)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
     return href
 
 
@@ -230,15 +232,19 @@ def test_a_file_without_crs_cannot_be_placed(tmp_path, name):
         get_reader(name).read([request(str(path))], grid)
     with rasterio.open(path, "r+") as dataset:
         dataset.gcps = (
-            [
-                rasterio.control.GroundControlPoint(r, c, -38 + c / 100, 66 - r / 100)
-                for r in (0, 39)
-                for c in (0, 39)
-            ],
+            [rasterio.control.GroundControlPoint(r, c, -38 + c / 100, 66 - r / 100) for r in (0, 39) for c in (0, 39)],
             "EPSG:4326",
         )
     with pytest.raises(NotGeoreferencedError, match="only ground control points"):
         get_reader(name).read([request(str(path))], grid)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_file_of_another_data_type_than_stated_is_refused(tmp_path, name):
+    grid = builders.utm_grid(32624, 40, 20)
+    href = builders.cog(tmp_path / "a.tif", np.full((40, 40), 0.5, "float32"), grid)
+    with pytest.raises(ReadError, match=r"a\.tif holds float32, which is more than the uint16"):
+        get_reader(name).read([request(href, dtype="uint16")], grid)
 
 
 @pytest.mark.parametrize("properties", [{}, {"proj:code": None, "proj:epsg": 32624}, {"proj:code": None}])

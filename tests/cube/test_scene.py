@@ -30,9 +30,7 @@ def s1(item_id, datetime, **properties):
 
 
 def landsat(item_id, datetime, **properties):
-    assets = {
-        key: {"href": f"/data/{item_id}_{key}.TIF"} for key in ("green", "nir08", "qa_pixel", "qa_radsat")
-    }
+    assets = {key: {"href": f"/data/{item_id}_{key}.TIF"} for key in ("green", "nir08", "qa_pixel", "qa_radsat")}
     return builders.item(item_id, "landsat-c2-l2", GRID, assets, datetime, **properties)
 
 
@@ -160,9 +158,7 @@ def test_items_of_mixed_polarisation_go_together():
 
 def test_two_calibrations_of_one_variable_are_refused():
     other = s1("b", "2018-06-14T20:15:32Z") | {"collection": "mine"}
-    extra = {
-        "mine": {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "sigma0", "geometry": "rtc"}
-    }
+    extra = {"mine": {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "sigma0", "geometry": "rtc"}}
     with pytest.raises(InputError, match=r"gamma0.*'sentinel-1-rtc'.*sigma0.*'mine'"):
         scenes([s1("a", "2018-06-02T20:15:32Z"), other], extra_collections=extra)
 
@@ -187,6 +183,17 @@ def test_pystac_items_and_dictionaries_are_the_same():
     item = s1("a", "2018-06-02T20:15:32Z")
     assert scenes([pystac.Item.from_dict(copy.deepcopy(item))]) == scenes([item])
     assert item_dicts([item])[0]["id"] == "a"
+
+
+def test_a_catalogue_table_of_mixed_items_gives_the_same_scenes():
+    """In one Arrow table every item has every column: absent assets must stay absent."""
+    from icefront_dask.catalog import Items
+
+    single = s1("b", "2018-06-14T20:15:32Z")
+    del single["assets"]["hv"]
+    items = [s1("a", "2018-06-02T20:15:32Z"), single]
+    items.append(landsat("LC08_L2SP_233013_20150710_02_T1", "2015-07-10T14:00:00Z"))
+    assert scenes(Items.from_dicts(items)) == scenes(items)
 
 
 @pytest.mark.real
