@@ -1,0 +1,167 @@
+"""Keep of a traced path what is a front: inside the fjord, off its walls, not bridged too far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy.spatial import KDTree
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Mask: TypeAlias = npt.NDArray[np.bool_]
+    Float: TypeAlias = npt.NDArray[np.float64]
+
+__all__ = ["Extent", "Walls", "clip", "extent", "lookup", "open_ends", "reach_walls", "split", "trim_walls"]
+
+
+class Walls:
+    """The walls of a fjord on a grid: pixels outside it that touch it. The edge of the grid is no wall.
+
+    Parameters
+    ----------
+    fjord : (H, W) bool ndarray
+        True where an ice-ocean boundary can be.
+    """
+
+    def __init__(self, fjord: Mask) -> None:
+        self.fjord = fjord
+        beside = np.zeros_like(fjord)
+        beside[1:] |= fjord[:-1]
+        beside[:-1] |= fjord[1:]
+        beside[:, 1:] |= fjord[:, :-1]
+        beside[:, :-1] |= fjord[:, 1:]
+        rows, cols = np.nonzero(beside & ~fjord)
+        self._tree = KDTree(np.column_stack([cols, rows]) + 0.5) if len(rows) else None
+
+    def distance(self, xy: Float) -> Float:
+        """Return the distance of points (n, 2) to the nearest wall pixel's rim, pixels; inf without walls."""
+        if self._tree is None:
+            return np.full(len(xy), np.inf)
+        away: Float = np.maximum(self._tree.query(xy)[0] - 0.5, 0.0)
+        return away
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How a line lies in its fjord, pixels.
+
+    Attributes
+    ----------
+    chord, missing : float
+        Distance of the two ends, and what lies beyond them in that direction, up to the walls.
+    share : float
+        chord / (chord + missing), 0 to 1.
+    open_ends : int
+        Ends that meet the edge of the grid or of the valid pixels.
+    """
+
+    chord: float
+    missing: float
+    share: float
+    open_ends: int
+
+
+def lookup(mask: Mask, xy: Float, outside: bool = False) -> Mask:
+    """Return the mask's value at points x, y, `outside` beyond the grid."""
+    cols, rows = np.floor(xy[:, 0]).astype(np.intp), np.floor(xy[:, 1]).astype(np.intp)
+    height, width = mask.shape
+    within = (cols >= 0) & (cols < width) & (rows >= 0) & (rows < height)
+    values = mask[np.clip(rows, 0, height - 1), np.clip(cols, 0, width - 1)]
+    return np.where(within, values, outside)
+
+
+def _runs(mask: Mask) -> list[tuple[int, int]]:
+    """Return start and stop of each run of True."""
+    change = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in zip(change[::2], change[1::2], strict=True)]
+
+
+def split(xy: Float, bad: Mask, tolerance: int) -> list[Float]:
+    """Return the pieces of a line between runs of more than `tolerance` bad vertices, bad ends dropped."""
+    cut = np.zeros(len(xy), dtype=bool)
+    for start, stop in _runs(bad):
+        if stop - start > tolerance or start == 0 or stop == len(xy):
+            cut[start:stop] = True
+    return [xy[start:stop] for start, stop in _runs(~cut) if stop - start > 1]
+
+
+def clip(xy: Float, inside: Mask) -> Float:
+    """Return the longest run of a line whose vertices lie inside; 1 px outside at a time does not end it."""
+    pieces = split(xy, ~lookup(inside, xy), tolerance=1)
+    return max(pieces, key=len) if pieces else xy[:0]
+
+
+def trim_walls(xy: Float, walls: Walls, wall_px: float) -> Float:
+    """Cut ends that run along a wall: of a run of vertices near a wall, the last `wall_px` stay.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64 ndarray
+        Line with about one vertex a pixel.
+    walls : Walls
+    wall_px : float
+        Vertices that near a wall are at it.
+
+    Returns
+    -------
+    (m, 2) float64 ndarray
+        Empty where the whole line runs along walls.
+    """
+    away = np.flatnonzero(walls.distance(xy) > wall_px)
+    if not len(away):
+        return xy[:0]
+    keep = int(np.ceil(wall_px))
+    return xy[max(away[0] - keep, 0) : away[-1] + keep + 1]
+
+
+def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:
+    """Extend ends straight to the wall where they stop at most `reach_px` short of it."""
+    line = xy
+    for _ in range(2):
+        line = line[::-1]
+        behind = line[max(len(line) - 6, 0)]
+        direction = line[-1] - behind
+        norm = float(np.hypot(*direction))
+        if norm == 0:
+            continue
+        steps = np.arange(0.5, reach_px + 0.25, 0.5)
+        way = line[-1] + steps[:, None] * direction / norm
+        hit = np.flatnonzero(~lookup(walls.fjord, way, outside=True))
+        if len(hit) and hit[0] > 0:
+            line = np.vstack([line, way[hit[0] - 1]])
+    return line
+
+
+def extent(xy: Float, walls: Walls, valid: Mask, reach_px: float) -> Extent:
+    """Measure how much of the fjord's width a line covers.
+
+    The width beyond an end is that along the chord of the line, up to the wall or the edge of the grid; it is
+    nothing where the end lies within `reach_px` of a wall.
+    """
+    chord = float(np.hypot(*(xy[-1] - xy[0])))
+    missing, open_ends = 0.0, 0
+    at_wall = walls.distance(xy[[0, -1]]) <= reach_px
+    for end, other, reached in ((xy[0], xy[-1], at_wall[0]), (xy[-1], xy[0], at_wall[1])):
+        if reached:
+            continue
+        direction = (end - other) / chord if chord > 0 else np.array([1.0, 0.0])
+        steps = np.arange(1.0, float(np.hypot(*walls.fjord.shape)) + 1.0)
+        way = end + steps[:, None] * direction
+        outside = np.flatnonzero(~lookup(walls.fjord, way))
+        missing += float(outside[0]) if len(outside) else float(steps[-1])
+        open_ends += _meets_edge(end, valid)
+    share = chord / (chord + missing) if chord > 0 else 0.0
+    return Extent(chord, missing, share, open_ends)
+
+
+def _meets_edge(end: Float, valid: Mask) -> bool:
+    around = end + np.stack(np.meshgrid(np.arange(-3, 4), np.arange(-3, 4)), axis=-1).reshape(-1, 2)
+    return not lookup(valid, around).all()
+
+
+def open_ends(xy: Float, valid: Mask) -> int:
+    """Return how many ends of a line meet the edge of the grid or of the valid pixels."""
+    return sum(_meets_edge(end, valid) for end in (xy[0], xy[-1]))

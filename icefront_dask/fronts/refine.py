@@ -1,0 +1,338 @@
+"""From a line along pixels to a sub-pixel line, by what both outputs say across it.
+
+Coordinates are pixel x, y with the centre of pixel [r, c] at (c + 0.5, r + 0.5) and y downward. Lines have
+the glacier on their left as one looks at the image, so that offsets across a line grow seaward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Float: TypeAlias = npt.NDArray[np.float64]
+    Image: TypeAlias = npt.NDArray[np.float32]
+
+__all__ = [
+    "Across",
+    "bridged",
+    "look_across",
+    "oriented",
+    "refine",
+    "resample",
+    "sample",
+    "seaward",
+    "smooth_line",
+    "without_loops",
+]
+
+_FRONT_VARIANCE_PX2 = 0.75  # of a box of ± 1.5 px: what the front output means by "front"
+_STEP_PX = 0.25
+_WHOLE_PX = 2.0
+_TANGENT_PX = 6
+_SHORT_RUN = 4
+
+
+@dataclass(frozen=True)
+class Across:
+    """What both outputs show across a line, one value a vertex; offsets in pixels, seaward positive.
+
+    Attributes
+    ----------
+    ridge : (n,) float64 ndarray
+        Offset of the ridge of the front output, NaN where there is none.
+    peak : (n,) float64 ndarray
+        Its largest probability, 0 where there is none.
+    crossing : (n,) float64 ndarray
+        Offset of the nearest place where the ice output falls below 0.5, NaN where it does not.
+    variance : (n,) float64 ndarray
+        Variance of the position that the outputs' spread implies, NaN where neither shows a front.
+    contrast : (n,) float64 ndarray
+        Ice probability 3 to 6 px inland less that 3 to 6 px seaward, NaN where unknown.
+    """
+
+    ridge: Float
+    peak: Float
+    crossing: Float
+    variance: Float
+    contrast: Float
+
+
+def resample(xy: Float, step: float = 1.0) -> Float:
+    """Return a line with vertices at equal distances of at most `step`, both ends kept."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
+    if length[-1] == 0:
+        return xy[:1]
+    at = np.linspace(0.0, length[-1], int(np.ceil(length[-1] / step)) + 1)
+    keep = np.concatenate([[True], np.diff(length) > 0])
+    return np.column_stack([np.interp(at, length[keep], xy[keep, axis]) for axis in (0, 1)])
+
+
+def smooth_line(values: Float, sigma: float) -> Float:
+    """Return values along a line smoothed by a Gaussian of `sigma` vertices; straight lines and ends stay."""
+    n = len(values)
+    pad = min(int(np.ceil(3 * sigma)), n - 1)
+    if sigma <= 0 or pad < 1:
+        return values
+    head = 2 * values[:1] - values[pad:0:-1]
+    tail = 2 * values[-1:] - values[-2 : -pad - 2 : -1]
+    padded = np.concatenate([head, values, tail])
+    smooth: Float = ndimage.gaussian_filter1d(padded, sigma, axis=0, mode="nearest", radius=pad)[pad : pad + n]
+    return smooth
+
+
+def sample(image: npt.NDArray[Any], xy: Float) -> Float:
+    """Return bilinear values at points (…, 2), NaN outside and wherever a NaN takes part."""
+    height, width = image.shape
+    x, y = xy[..., 0] - 0.5, xy[..., 1] - 0.5
+    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    c, r = np.minimum(x.astype(np.intp), max(width - 2, 0)), np.minimum(y.astype(np.intp), max(height - 2, 0))
+    u, v = x - c, y - r
+    c1, r1 = np.minimum(c + 1, width - 1), np.minimum(r + 1, height - 1)
+    top = _mix(image[r, c], image[r, c1], u)
+    bottom = _mix(image[r1, c], image[r1, c1], u)
+    return np.where(inside, _mix(top, bottom, v), np.nan)
+
+
+def _mix(a: npt.NDArray[Any], b: npt.NDArray[Any], share: Float) -> Float:
+    """Linear, where a NaN with weight 0 does not count."""
+    return np.where(share == 0, a, np.where(share == 1, b, a * (1 - share) + b * share))
+
+
+def seaward(xy: Float, sigma: float = 3.0) -> Float:
+    """Return unit normals (n, 2) that point to the right of the line as one looks at the image."""
+    smooth = smooth_line(xy, sigma)
+    tangent = np.gradient(smooth, axis=0)
+    norm = np.hypot(tangent[:, 0], tangent[:, 1])
+    norm[norm == 0] = 1.0
+    return np.column_stack([-tangent[:, 1], tangent[:, 0]]) / norm[:, None]
+
+
+def oriented(xy: Float, level: Image) -> Float:
+    """Return the line with the higher ice probability on its left, unchanged where that is not known."""
+    if len(xy) < 2:
+        return xy
+    normal = seaward(xy)
+    offsets = np.array([2.0, 3.0, 4.0])[:, None, None]
+    difference = sample(level, xy - offsets * normal) - sample(level, xy + offsets * normal)
+    seen = difference[np.isfinite(difference)]
+    return xy[::-1] if len(seen) and seen.sum() < 0 else xy
+
+
+def look_across(xy: Float, front: Image, level: Image, *, reach: float, weak: float, wide: float = 10.0) -> Across:
+    """Measure both outputs across a line, see :class:`Across`.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64 ndarray
+        Oriented line, n > 1.
+    front, level : (H, W) float32 ndarray
+        Probabilities, NaN where there is none.
+    reach : float
+        How far from the line a ridge or a crossing is taken for the line's own, pixels.
+    weak : float
+        Least front probability of a ridge.
+    wide : float
+        How far from the line is looked at, at least `reach`.
+    """
+    offsets = np.arange(-wide, wide + _STEP_PX / 2, _STEP_PX)
+    places = xy[:, None, :] + offsets[None, :, None] * seaward(xy)[:, None, :]
+    ridges = sample(front, places)
+    levels = sample(level, places)
+    # Beside a gap a ridge is cut off, and its centre is not that of the front.
+    whole = np.isfinite(ridges[:, np.abs(offsets) <= _WHOLE_PX]).all(axis=1)
+    ridge, peak, variance = _ridge(np.nan_to_num(ridges, nan=0.0), offsets, reach, weak)
+    ridge, variance = np.where(whole, ridge, np.nan), np.where(whole, variance, np.nan)
+    inland, sea = (offsets >= -6) & (offsets <= -3), (offsets >= 3) & (offsets <= 6)
+    contrast = _row_mean(levels[:, inland]) - _row_mean(levels[:, sea])
+    crossing = _crossing(levels, offsets, reach)
+    spread = _edge_variance(levels, offsets)
+    variance = np.where(np.isfinite(variance), variance, np.where(np.isfinite(crossing), spread, np.nan))
+    return Across(ridge, peak, crossing, variance, contrast)
+
+
+def _row_mean(values: Float) -> Float:
+    seen = np.isfinite(values)
+    count = seen.sum(axis=1)
+    total = np.where(seen, values, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _ridge(values: Float, offsets: Float, reach: float, weak: float) -> tuple[Float, Float, Float]:
+    rows = np.arange(len(values))
+    # The nearer of two like peaks.
+    near = np.where(np.abs(offsets) <= reach, values - 0.02 * np.abs(offsets), -np.inf)
+    top = near.argmax(axis=1)
+    peak = values[rows, top]
+    lobe = _connected(values >= 0.5 * peak[:, None], top) * values
+    centre = _moment(lobe, offsets, 0.0)
+    body = _connected(values >= 0.1 * peak[:, None], top) * values
+    spread = _moment(body, (offsets[None, :] - _moment(body, offsets, 0.0)[:, None]) ** 2, np.inf)
+    found = (peak >= weak) & (np.abs(centre) <= reach)
+    variance = np.maximum(spread - _FRONT_VARIANCE_PX2, 0.0)
+    return np.where(found, centre, np.nan), np.where(found, peak, 0.0), np.where(found, variance, np.nan)
+
+
+def _connected(mask: npt.NDArray[np.bool_], start: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Keep of each row the run of True that holds its start column."""
+    columns = np.arange(mask.shape[1])
+    stop_after = np.where(~mask & (columns > start[:, None]), columns, mask.shape[1]).min(axis=1)
+    stop_before = np.where(~mask & (columns < start[:, None]), columns, -1).max(axis=1)
+    run: npt.NDArray[np.bool_] = (columns > stop_before[:, None]) & (columns < stop_after[:, None])
+    return run
+
+
+def _moment(weight: Float, values: Float, empty: float) -> Float:
+    total = weight.sum(axis=1)
+    return np.where(total > 0, (weight * values).sum(axis=1) / np.where(total > 0, total, 1.0), empty)
+
+
+def _crossing(levels: Float, offsets: Float, reach: float) -> Float:
+    a, b = levels[:, :-1], levels[:, 1:]
+    falls = (a >= 0.5) & (b < 0.5)
+    share = np.where(falls, (a - 0.5) / np.where(falls, a - b, 1.0), 0.0)
+    at = np.where(falls, offsets[:-1] + share * _STEP_PX, np.inf)
+    nearest = np.abs(at).argmin(axis=1)
+    found = at[np.arange(len(at)), nearest]
+    return np.where(np.abs(found) <= reach, found, np.nan)
+
+
+def _edge_variance(levels: Float, offsets: Float) -> Float:
+    """Variance of the position whose distribution function the ice output is across the line."""
+    density = np.clip(np.nan_to_num(levels[:, :-1] - levels[:, 1:], nan=0.0), 0.0, None)
+    middle = offsets[:-1] + _STEP_PX / 2
+    centre = _moment(density, middle, 0.0)
+    return _moment(density, (middle[None, :] - centre[:, None]) ** 2, np.inf)
+
+
+def refine(
+    xy: Float,
+    front: Image,
+    level: Image,
+    *,
+    reach: float,
+    weak: float,
+    ice_weight: float,
+    smooth_px: float,
+    max_smoothing_px: float,
+) -> Float:
+    """Move a line onto the ridge of the front output and the crossing of the ice output.
+
+    Each vertex moves across the line to the centre of the ridge and, where the crossing lies within 2 px of
+    that, to their mean; where only one of them is found, to that one; where none is, by what its neighbours
+    along the line move. The offsets are smoothed along the line by at most `max_smoothing_px`.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64 ndarray
+        Line along pixels, oriented, n > 1.
+    front, level : (H, W) float32 ndarray
+        Probabilities, NaN where there is none.
+    reach : float
+        Largest movement in one of the three passes, pixels.
+    weak : float
+        Least front probability of a ridge.
+    ice_weight : float
+        Weight of the crossing, 0 to 1, where both are found.
+    smooth_px : float
+        Standard deviation of the smoothing along the line.
+    max_smoothing_px : float
+        Largest distance of a vertex from where the outputs put it.
+
+    Returns
+    -------
+    (m, 2) float64 ndarray
+        About one vertex a pixel.
+    """
+    line = resample(smooth_line(resample(xy), 1.5))
+    for _ in range(3):
+        if len(line) < 3:
+            break
+        across = look_across(line, front, level, reach=reach, weak=weak, wide=reach + 3)
+        both = np.abs(across.ridge - across.crossing) <= 2.0
+        mean = (1 - ice_weight) * across.ridge + ice_weight * across.crossing
+        target = np.where(both, mean, np.where(np.isfinite(across.ridge), across.ridge, across.crossing))
+        moved = _smoothed(target, smooth_px, max_smoothing_px)
+        line = resample(bridged(line + moved[:, None] * seaward(line), np.isfinite(target)))
+    return without_loops(line)
+
+
+def bridged(xy: Float, seen: npt.NDArray[np.bool_]) -> Float:
+    """Bridge runs of vertices that are not seen by cubics which go on in the line's direction on both sides.
+
+    The direction is that of the `_TANGENT_PX` vertices before and behind; a bridge leaves its chord by at
+    most a quarter of its length. Runs up to `_SHORT_RUN` and those at the ends stay as they are.
+    """
+    line = xy.copy()
+    change = np.flatnonzero(np.diff(seen.astype(np.int8)))
+    for left, after in pairwise(change.tolist()):
+        right = after + 1
+        if seen[left + 1] or right - left <= _SHORT_RUN:
+            continue
+        back, on = max(left - _TANGENT_PX, 0), min(right + _TANGENT_PX, len(xy) - 1)
+        if not (seen[back : left + 1].all() and seen[right : on + 1].all()) or back == left or on == right:
+            continue
+        chord = xy[right] - xy[left]
+        size = float(np.hypot(*chord))
+        start, stop = _unit(xy[left] - xy[back]), _unit(xy[on] - xy[right])
+        if size == 0 or min(start @ chord, stop @ chord) < 0.5 * size:
+            continue
+        t = np.linspace(0.0, 1.0, right - left + 1)[:, None]
+        bow = size * (t * (1 - t) ** 2 * (start - chord / size) - t**2 * (1 - t) * (stop - chord / size))
+        farthest = float(np.hypot(*bow.T).max())
+        bow *= min(1.0, 0.25 * size / farthest) if farthest > 0 else 1.0
+        line[left : right + 1] = xy[left] + t * chord + bow
+    return line
+
+
+def _unit(vector: Float) -> Float:
+    size = float(np.hypot(*vector))
+    return vector / size if size > 0 else vector
+
+
+def without_loops(xy: Float, longest: int = 60) -> Float:
+    """Cut small loops out of a line, those of up to `longest` vertices."""
+    line = xy
+    for _ in range(len(xy)):
+        found = _first_loop(line, longest)
+        if found is None:
+            break
+        start, stop, crossing = found
+        line = np.vstack([line[: start + 1], crossing, line[stop + 1 :]])
+    return line
+
+
+def _first_loop(xy: Float, longest: int) -> tuple[int, int, Float] | None:
+    """Return the first two segments of a line that cross and where, None for a line without loops."""
+    step = np.diff(xy, axis=0)
+    best: tuple[int, int, Float] | None = None
+    for lag in range(2, min(longest, len(step) - 1) + 1):
+        p, u, q, v = xy[: len(step) - lag], step[:-lag], xy[lag:-1], step[lag:]
+        cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+        safe = np.where(cross == 0, 1.0, cross)
+        gap = q - p
+        s = (gap[:, 0] * v[:, 1] - gap[:, 1] * v[:, 0]) / safe
+        t = (gap[:, 0] * u[:, 1] - gap[:, 1] * u[:, 0]) / safe
+        hits = np.flatnonzero((cross != 0) & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1))
+        if len(hits) and (best is None or hits[0] < best[0]):
+            i = int(hits[0])
+            best = (i, i + lag, p[i] + s[i] * u[i])
+    return best
+
+
+def _smoothed(target: Float, smooth_px: float, largest: float) -> Float:
+    seen = np.isfinite(target)
+    if not seen.any():
+        return np.zeros_like(target)
+    index = np.arange(len(target))
+    whole = np.interp(index, index[seen], target[seen])
+    calm = ndimage.median_filter(whole, size=5, mode="nearest") if len(whole) >= 5 else whole
+    smooth = smooth_line(calm, smooth_px)
+    return np.where(seen, np.clip(smooth, whole - largest, whole + largest), smooth)

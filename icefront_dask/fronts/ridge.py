@@ -1,0 +1,80 @@
+"""The ridge of the front output: its skeleton."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import skeletonize
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Mask: TypeAlias = npt.NDArray[np.bool_]
+
+__all__ = ["bounding_slices", "ridge_pixels"]
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+_HOLE_PX = 16  # holes up to this size in the thresholded ridge are noise and would make loops of the skeleton
+
+
+def bounding_slices(mask: Mask, margin: int) -> tuple[slice, slice] | None:
+    """Return the slices that hold all True pixels with a margin, None where there is none."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    height, width = mask.shape
+    return (
+        slice(max(rows[0] - margin, 0), min(rows[-1] + margin + 1, height)),
+        slice(max(cols[0] - margin, 0), min(cols[-1] + margin + 1, width)),
+    )
+
+
+def ridge_pixels(
+    front: npt.NDArray[np.float32], domain: Mask, *, threshold: float, smooth_px: float, min_px: int
+) -> npt.NDArray[np.intp]:
+    """Return the skeleton of where the front probability exceeds a threshold.
+
+    Parameters
+    ----------
+    front : (H, W) float32 ndarray
+        Probability 0 to 1, NaN where there is none.
+    domain : (H, W) bool ndarray
+        Where a front may be.
+    threshold : float
+        CALFIN: 0.33.
+    smooth_px : float
+        Standard deviation of the Gaussian that precedes the threshold, pixels; 0 for none.
+    min_px : int
+        Connected pieces (8 neighbours) of the skeleton with fewer pixels are dropped.
+
+    Returns
+    -------
+    (N, 2) ndarray of intp
+        Row and column, sorted.
+    """
+    none = np.empty((0, 2), dtype=np.intp)
+    level = np.where(domain, np.nan_to_num(front, nan=0.0), np.float32(0.0))
+    window = bounding_slices(level > threshold, margin=int(np.ceil(4 * smooth_px)) + 2)
+    if window is None:
+        return none
+    level = level[window]
+    if smooth_px > 0:
+        level = ndimage.gaussian_filter(level, smooth_px, truncate=3.0)
+    ridge = _without_holes(level > threshold) & domain[window]
+    skeleton = skeletonize(ridge)
+    labels, count = ndimage.label(skeleton, structure=_EIGHT)
+    if not count:
+        return none
+    skeleton &= (np.bincount(labels.ravel()) >= min_px)[labels]
+    pixels: npt.NDArray[np.intp] = np.argwhere(skeleton) + np.array([window[0].start, window[1].start])
+    return pixels
+
+
+def _without_holes(mask: Mask) -> Mask:
+    labels, _ = ndimage.label(~mask)
+    small = np.bincount(labels.ravel()) <= _HOLE_PX
+    small[0] = False
+    filled: Mask = mask | small[labels]
+    return filled

@@ -1,0 +1,172 @@
+"""The two sides of a front in the ice output: the glacier, the ocean and the edge between them.
+
+Glacier is the ice that holds the flowline's inland end, ocean the water that holds its seaward end. Other ice
+is a berg, mélange or a nunatak, other water a polynya or a lake: neither makes an edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import find_contours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    Mask: TypeAlias = npt.NDArray[np.bool_]
+    Labels: TypeAlias = npt.NDArray[np.intp]
+    Float: TypeAlias = npt.NDArray[np.float32]
+    Point: TypeAlias = tuple[float, float]
+    Flow: TypeAlias = tuple[Point, Point]
+
+__all__ = ["Sides", "find_sides"]
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+_MIN_CONTACT_PX = 4  # fewer pixels of common edge are chance
+_ANCHOR_SHARE = 0.1  # an end of a flowline stands for what lies within this share of its length
+_ANCHOR_MIN_PX = 5.0
+_BODY_SHARE = 0.05  # without a flowline, bodies below this share of the largest are bergs and leads
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Glacier, ocean and their common edge.
+
+    Attributes
+    ----------
+    level : (H, W) float32 ndarray
+        The ice probability, small gaps filled, with bergs set to 0 and polynyas to 1; NaN outside the domain.
+    edge : (n, 2) float64 ndarray
+        Points x, y of the edge (level 0.5), at most a pixel apart along it; the centre of pixel [r, c] is
+        (c + 0.5, r + 0.5).
+    detached : bool
+        Water lies between the glacier and ice that separates it from the ocean.
+    """
+
+    level: Float
+    edge: npt.NDArray[np.float64]
+    detached: bool
+
+
+def find_sides(
+    ice: Float,
+    known: Mask,
+    domain: Mask,
+    ridge: npt.NDArray[np.intp],
+    flows: Sequence[Flow],
+    *,
+    fill_px: int,
+) -> Sides | None:
+    """Find glacier, ocean and the edge between them.
+
+    Parameters
+    ----------
+    ice : (H, W) float32 ndarray
+        P(land or ice), NaN where there is none.
+    known : (H, W) bool ndarray
+        Valid pixels.
+    domain : (H, W) bool ndarray
+        Where a front may be.
+    ridge : (N, 2) ndarray of intp
+        Pixels of the ridge of the front output: without flowlines the bodies that meet there are taken.
+    flows : sequence of ((row, column), (row, column))
+        Inland and seaward end of each flowline within the grid.
+    fill_px : int
+        Unknown pixels within this reach of known ones are filled by their mean.
+
+    Returns
+    -------
+    Sides or None
+        None where there is no ice or no water, or they do not meet.
+    """
+    level = _fill(ice, known, domain, fill_px)
+    inside = np.isfinite(level)
+    high, low = inside & (level >= 0.5), inside & (level < 0.5)
+    highs, n_high = ndimage.label(high)
+    lows, n_low = ndimage.label(low, structure=_EIGHT)
+    if not n_high or not n_low:
+        return None
+    near = _near(ridge, ice.shape) if len(ridge) and not flows else None
+    glacier_ids = _choose(highs, [inland for inland, _ in flows], _lengths(flows), near)
+    ocean_ids = _choose(lows, [sea for _, sea in flows], _lengths(flows), near)
+    glacier = np.isin(np.arange(n_high + 1), glacier_ids)[highs]
+    touched = np.bincount(lows[ndimage.binary_dilation(glacier, _EIGHT) & low], minlength=n_low + 1)
+    detached = False
+    if touched[ocean_ids].sum() < _MIN_CONTACT_PX:
+        if touched[1:].max(initial=0) < _MIN_CONTACT_PX:
+            return None
+        ocean_ids, detached = [int(touched[1:].argmax()) + 1], True
+    ocean = np.isin(np.arange(n_low + 1), ocean_ids)[lows]
+    level[high & ~glacier] = 0.0
+    level[low & ~ocean] = 1.0
+    edge = _edge(level, inside, glacier, ocean)
+    return Sides(level, edge, detached) if len(edge) >= _MIN_CONTACT_PX else None
+
+
+def _fill(ice: Float, known: Mask, domain: Mask, reach: int) -> Float:
+    use = known & domain
+    level = np.where(use, ice, np.float32(np.nan)).astype(np.float32)
+    if reach > 0 and (domain & ~known).any():
+        size = 2 * reach + 1
+        weight = ndimage.uniform_filter(use.astype(np.float32), size, mode="constant")
+        total = ndimage.uniform_filter(np.where(use, ice, np.float32(0.0)), size, mode="constant")
+        gap = domain & ~known & (weight > 0.5 / size**2)
+        level[gap] = total[gap] / weight[gap]
+    return level
+
+
+def _lengths(flows: Sequence[Flow]) -> list[float]:
+    return [float(np.hypot(a[0] - b[0], a[1] - b[1])) for a, b in flows]
+
+
+def _near(ridge: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
+    mask = np.zeros(shape, dtype=bool)
+    mask[ridge[:, 0], ridge[:, 1]] = True
+    near: Mask = ndimage.binary_dilation(mask, _EIGHT, iterations=3)
+    return near
+
+
+def _choose(labels: Labels, anchors: Sequence[Point], lengths: Sequence[float], near: Mask | None) -> list[int]:
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    if anchors:
+        return sorted({_at(labels, sizes, *pair) for pair in zip(anchors, lengths, strict=True)})
+    if near is None:
+        return [int(sizes.argmax())]
+    contact = np.bincount(labels[near], minlength=len(sizes))
+    contact[sizes < _BODY_SHARE * sizes.max()] = 0
+    return [int(contact.argmax() if contact.max() > 0 else sizes.argmax())]
+
+
+def _at(labels: Labels, sizes: npt.NDArray[Any], anchor: Point, length: float) -> int:
+    """Return the largest body within reach of an end of a flowline, else the nearest one."""
+    reach = max(_ANCHOR_SHARE * length, _ANCHOR_MIN_PX)
+    row, col = anchor
+    top, left = max(int(row - reach), 0), max(int(col - reach), 0)
+    block = labels[top : int(row + reach) + 2, left : int(col + reach) + 2]
+    rows, cols = np.nonzero(block)
+    close = np.hypot(rows + top - row, cols + left - col) <= reach
+    found = np.unique(block[rows[close], cols[close]])
+    if len(found):
+        return int(found[sizes[found].argmax()])
+    rows, cols = np.nonzero(labels)
+    nearest = np.hypot(rows - row, cols - col).argmin()
+    return int(labels[rows[nearest], cols[nearest]])
+
+
+def _edge(level: Float, inside: Mask, glacier: Mask, ocean: Mask) -> npt.NDArray[np.float64]:
+    pieces = find_contours(level, 0.5, mask=inside)
+    if not pieces:
+        return np.empty((0, 2))
+    points = np.concatenate(pieces)
+    # Each vertex lies on the grid line between two neighbouring pixels: one of its coordinates is whole.
+    below, above = np.floor(points).astype(np.intp), np.ceil(points).astype(np.intp)
+    a, b = (below[:, 0], below[:, 1]), (above[:, 0], above[:, 1])
+    common = (glacier[a] | glacier[b]) & (ocean[a] | ocean[b])
+    edge: npt.NDArray[np.float64] = points[common][:, ::-1] + 0.5
+    return edge
