@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A slow machine is no failure; the same examples on every run keep `make test` repeatable.
+settings.register_profile("icefront", deadline=None, derandomize=True)
+settings.load_profile("icefront")
 
 
 class NetworkRefusedError(RuntimeError):

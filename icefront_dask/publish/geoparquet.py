@@ -30,9 +30,7 @@ _BBOX = ("xmin", "ymin", "xmax", "ymax")
 _ROW_GROUP = 65_536
 
 
-def arrow_table(
-    frame: pd.DataFrame, fields: Sequence[pa.Field], what: str, *, key: Sequence[str]
-) -> pa.Table:
+def arrow_table(frame: pd.DataFrame, fields: Sequence[pa.Field], what: str, *, key: Sequence[str]) -> pa.Table:
     """Return the columns of `fields`, then any others by name, as an Arrow table sorted by `key`.
 
     Parameters
@@ -53,9 +51,7 @@ def arrow_table(
     """
     names = [field.name for field in fields]
     if missing := [name for name in names if name not in frame.columns]:
-        raise InputError(
-            f"{what}: column {', '.join(missing)} is missing; there are: {', '.join(frame.columns)}"
-        )
+        raise InputError(f"{what}: column {', '.join(missing)} is missing; there are: {', '.join(frame.columns)}")
     arrays, schema = [], []
     for field in fields:
         arrays.append(_array(frame[field.name], field.type, f"{what}: column {field.name!r}"))
@@ -67,9 +63,8 @@ def arrow_table(
     table = pa.table(arrays, schema=pa.schema(schema))
     order = table.select(list(key)).to_pandas().reset_index(drop=True)
     if (duplicated := order.duplicated(keep="first")).any():
-        raise InputError(
-            f"{what}: two rows have the key {tuple(order[duplicated].iloc[0])} ({', '.join(key)})"
-        )
+        twice = ", ".join(f"{name} {value}" for name, value in order[duplicated].iloc[0].items())
+        raise InputError(f"{what}: two rows have the same {twice}")
     return table.take(pa.array(order.sort_values(list(key), kind="stable").index.to_numpy()))
 
 

@@ -63,11 +63,7 @@ def to_lonlat(geometry: Any, crs: str) -> Any:
     if isinstance(geometry, Point):
         return Point(*_lonlat(np.asarray(geometry.coords, np.float64)[:, :2], crs)[0])
     if isinstance(geometry, LineString | MultiLineString):
-        parts = [
-            part
-            for line in _parts(geometry)
-            for part in _split(np.asarray(line.coords, np.float64)[:, :2], crs)
-        ]
+        parts = [part for line in _parts(geometry) for part in _split(np.asarray(line.coords, np.float64)[:, :2], crs)]
         lines = [LineString(part) for part in parts]
         return lines[0] if len(lines) == 1 else MultiLineString(lines)
     if isinstance(geometry, Polygon | MultiPolygon):

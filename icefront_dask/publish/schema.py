@@ -1,8 +1,16 @@
-"""Columns, types and keys of the product tables."""
+"""Columns, Arrow types and keys of the product tables, from the tables' own definitions."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+from icefront_dask.change import series, statistics
+from icefront_dask.fronts import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "FRONT_FIELDS",
@@ -13,47 +21,34 @@ __all__ = [
     "STATISTICS_KEY",
 ]
 
-_TIME = pa.timestamp("us", tz="UTC")
-FRONT_KEY = ("region", "scene_id", "front_id")
-FRONT_FIELDS = (
-    pa.field("region", pa.string(), nullable=False),
-    pa.field("scene_id", pa.string(), nullable=False),
-    pa.field("front_id", pa.int32(), nullable=False),
-    pa.field("item_ids", pa.list_(pa.string())),
-    pa.field("datetime", _TIME, nullable=False),
-    pa.field("platform", pa.string()),
-    pa.field("sensor", pa.string()),
-    pa.field("orbit_direction", pa.string()),
-    pa.field("relative_orbit", pa.int32()),
-    pa.field("crs", pa.string(), nullable=False),
-    pa.field("pixel_size_m", pa.float64()),
-    pa.field("length_m", pa.float64()),
-    pa.field("fjord_share", pa.float64()),
-    pa.field("gap_fraction", pa.float64()),
-    pa.field("confidence", pa.float64()),
-    pa.field("uncertainty_m", pa.float64()),
-    pa.field("status", pa.string(), nullable=False),
-    pa.field("reason", pa.string()),
-    pa.field("quality", pa.uint16()),
-    pa.field("model", pa.string()),
-    pa.field("model_sha256", pa.string()),
-)
-SERIES_KEY = ("region", "datetime", "scene_id", "method", "flowline")
-SERIES_FIELDS = (
-    pa.field("region", pa.string(), nullable=False),
-    pa.field("datetime", _TIME, nullable=False),
-    pa.field("scene_id", pa.string(), nullable=False),
-    pa.field("method", pa.string(), nullable=False),
-    pa.field("flowline", pa.int32()),
-    pa.field("position_m", pa.float64()),
-    pa.field("position_sigma_m", pa.float64()),
-    pa.field("change_m", pa.float64()),
-    pa.field("area_m2", pa.float64()),
-    pa.field("width_m", pa.float64()),
-    pa.field("n_intersections", pa.int32()),
-    pa.field("covered_share", pa.float64()),
-    pa.field("status", pa.string()),
-    pa.field("reason", pa.string()),
-)
-STATISTICS_KEY = ("region", "method")
-STATISTICS_FIELDS = tuple(pa.field(name, pa.string(), nullable=False) for name in STATISTICS_KEY)
+_ARROW = {
+    "object": pa.string(),
+    "datetime64[us, UTC]": pa.timestamp("us", tz="UTC"),
+    "float64": pa.float64(),
+    "int32": pa.int32(),
+    "Int32": pa.int32(),
+    "int64": pa.int64(),
+    "uint16": pa.uint16(),
+    "bool": pa.bool_(),
+}
+_LISTS = {"item_ids"}
+
+
+def _fields(columns: Mapping[str, str], required: Iterable[str]) -> tuple[pa.Field, ...]:
+    return tuple(
+        pa.field(
+            name,
+            pa.list_(pa.string()) if name in _LISTS else _ARROW[dtype],
+            nullable=name not in set(required),
+        )
+        for name, dtype in columns.items()
+        if dtype != "geometry"
+    )
+
+
+FRONT_KEY = tuple(table.KEY)
+FRONT_FIELDS = _fields(table.COLUMNS, (*FRONT_KEY, "datetime", "crs", "status"))
+SERIES_KEY = tuple(series.KEY)
+SERIES_FIELDS = _fields(series.DTYPES, SERIES_KEY)
+STATISTICS_KEY = ("region", "method", "flowline")
+STATISTICS_FIELDS = _fields(statistics.STATISTICS_DTYPES, STATISTICS_KEY)

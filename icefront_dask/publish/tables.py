@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import geopandas as gpd
 import pandas as pd
-import pyarrow as pa
 import shapely
 
+from icefront_dask.change.series import DTYPES
+from icefront_dask.change.statistics import STATISTICS_DTYPES
 from icefront_dask.errors import InputError
+from icefront_dask.fronts.table import COLUMNS
 from icefront_dask.publish.geoparquet import arrow_table, read_table, with_geometry, write_table
 from icefront_dask.publish.lonlat import LONLAT, from_lonlat, to_lonlat
 from icefront_dask.publish.schema import (
@@ -25,6 +27,8 @@ from icefront_dask.publish.schema import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from icefront_dask.regions import Region
 
@@ -63,9 +67,7 @@ def frames_by_region(fronts: Fronts) -> dict[str, gpd.GeoDataFrame]:
     parts: dict[str, list[gpd.GeoDataFrame]] = {}
     for frame in frames:
         if missing := [name for name in ("region", "crs") if name not in frame.columns]:
-            raise InputError(
-                f"fronts: column {', '.join(missing)} is missing; there are: {', '.join(frame.columns)}"
-            )
+            raise InputError(f"fronts: column {', '.join(missing)} is missing; there are: {', '.join(frame.columns)}")
         for crs in frame["crs"].unique():
             if frame.crs is None or not frame.crs.equals(crs, ignore_axis_order=True):
                 own = "no CRS" if frame.crs is None else frame.crs.to_string()
@@ -106,9 +108,7 @@ def write_fronts(fronts: Fronts, path: str | Path) -> Path:
     """
     frames = list(frames_by_region(fronts).values())
     plain = [pd.DataFrame(frame.drop(columns=frame.geometry.name)) for frame in frames]
-    lonlat = [
-        to_lonlat(g, crs) for frame in frames for g, crs in zip(frame.geometry, frame["crs"], strict=True)
-    ]
+    lonlat = [to_lonlat(g, crs) for frame in frames for g, crs in zip(frame.geometry, frame["crs"], strict=True)]
     frame = pd.concat(plain, ignore_index=True) if plain else _empty(fronts)
     frame["_row"] = range(len(frame))
     table = arrow_table(frame.drop(columns="bbox", errors="ignore"), FRONT_FIELDS, "fronts", key=FRONT_KEY)
@@ -157,9 +157,8 @@ def read_fronts(path: str | Path, region: str | None = None, *, crs: str | None 
             )
         crs = working[0] if working else LONLAT
     if crs == LONLAT:
-        return gpd.GeoDataFrame(frame, geometry=geometry, crs=LONLAT)
-    values = [from_lonlat(g, crs) for g in geometry]
-    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(values, index=frame.index, crs=crs))
+        return _with_lines(frame, geometry, LONLAT)
+    return _with_lines(frame, [from_lonlat(g, crs) for g in geometry], crs)
 
 
 def read_fronts_by_region(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
@@ -169,13 +168,12 @@ def read_fronts_by_region(path: str | Path) -> dict[str, gpd.GeoDataFrame]:
     for region, rows in frame.groupby("region", sort=True):
         own = rows["crs"].iloc[0]
         values = [from_lonlat(g, own) for g in geometry[rows.index]]
-        plain = rows.reset_index(drop=True)
-        out[str(region)] = gpd.GeoDataFrame(plain, geometry=gpd.GeoSeries(values, index=plain.index, crs=own))
+        out[str(region)] = _with_lines(rows.reset_index(drop=True), values, own)
     return out
 
 
 def write_series(series: pd.DataFrame, path: str | Path, *, regions: Sequence[Region] = ()) -> Path:
-    """Write front positions, one row a region, date, scene, method and flowline.
+    """Write front positions: the rows of :func:`icefront_dask.front_series`.
 
     With `regions` each row has a point inside its region's outline as geometry, and the file is GeoParquet.
 
@@ -189,7 +187,7 @@ def write_series(series: pd.DataFrame, path: str | Path, *, regions: Sequence[Re
 
 
 def write_statistics(statistics: pd.DataFrame, path: str | Path, *, regions: Sequence[Region] = ()) -> Path:
-    """Write change statistics, one row a region and method.
+    """Write change statistics: the rows of :func:`icefront_dask.change_statistics`.
 
     With `regions` each row has its region's outline as geometry, and the file is GeoParquet 1.1.
 
@@ -204,12 +202,12 @@ def write_statistics(statistics: pd.DataFrame, path: str | Path, *, regions: Seq
 
 def read_series(path: str | Path) -> pd.DataFrame:
     """Read a table of :func:`write_series`, without its points."""
-    return _read_plain(Path(path), "series")
+    return _read_plain(Path(path), "series", DTYPES)
 
 
 def read_statistics(path: str | Path) -> pd.DataFrame:
     """Read a table of :func:`write_statistics`, without its outlines."""
-    return _read_plain(Path(path), "statistics")
+    return _read_plain(Path(path), "statistics", STATISTICS_DTYPES)
 
 
 def _read_fronts(path: Path) -> tuple[pd.DataFrame, Any]:
@@ -217,13 +215,20 @@ def _read_fronts(path: Path) -> tuple[pd.DataFrame, Any]:
     if missing := [name for name in (*FRONT_KEY, "crs", "geometry") if name not in table.column_names]:
         raise InputError(f"{path} is not a table of fronts: it has no column {', '.join(missing)}")
     geometry = shapely.from_wkb(table.column("geometry").to_numpy())
-    frame = table.drop_columns(["geometry", "bbox"]).to_pandas(types_mapper=_nullable)
+    frame = _restored(table.drop_columns(["geometry", "bbox"]), COLUMNS)
+    frame["item_ids"] = pd.Series([list(ids) for ids in frame["item_ids"]], index=frame.index, dtype=object)
     return frame, geometry
 
 
-def _nullable(kind: pa.DataType) -> Any:
-    """Integers stay integers where some are null."""
-    return {pa.int32(): pd.Int32Dtype(), pa.uint16(): pd.UInt16Dtype()}.get(kind)
+def _with_lines(frame: pd.DataFrame, lines: Any, crs: str) -> gpd.GeoDataFrame:
+    table = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(lines, index=frame.index, crs=crs))
+    return table[[*COLUMNS, *(name for name in table.columns if name not in COLUMNS)]]
+
+
+def _restored(table: pa.Table, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Return a table in pandas with the types that it had before it was written."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.astype({name: dtype for name, dtype in dtypes.items() if name in frame.columns})
 
 
 def _write_plain(
@@ -243,11 +248,12 @@ def _write_plain(
     return write_table(table, path)
 
 
-def _read_plain(path: Path, what: str) -> pd.DataFrame:
+def _read_plain(path: Path, what: str, dtypes: Mapping[str, str]) -> pd.DataFrame:
     table = read_table(path, what)
+    if missing := [name for name in ("region", "method") if name not in table.column_names]:
+        raise InputError(f"{path} is not a table of {what}: it has no column {', '.join(missing)}")
     table = table.drop_columns([name for name in ("geometry", "bbox") if name in table.column_names])
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_nullable)
-    return frame
+    return _restored(table, dtypes)
 
 
 def _empty(fronts: Fronts) -> pd.DataFrame:

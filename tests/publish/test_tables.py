@@ -10,12 +10,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from shapely.geometry import LineString, box
+from shapely.geometry import LineString
 
 from icefront_dask import publish
+from icefront_dask.change import change_statistics, front_series
 from icefront_dask.errors import InputError, ReadError
-from icefront_dask.publish import schema
-from icefront_dask.regions import Region
+from icefront_dask.fronts.table import validate
+from tests.publish import glaciers
 from tests.publish.builders import front_row, fronts
 
 HELHEIM = LineString([(300_000, -2_577_000), (302_000, -2_576_100.5), (305_000, -2_575_400)])
@@ -28,7 +29,7 @@ def two_regions():
         [
             front_row("helheim", "s1-b", "2018-06-06"),
             front_row("helheim", "s1-a", "2018-06-02", relative_orbit=None),
-            front_row("helheim", "s1-c", "2018-06-14", status="no_front", reason="no_line", item_ids=[]),
+            front_row("helheim", "s1-c", "2018-06-14", status="no_front", reason="no_ridge", item_ids=[]),
         ],
         [HELHEIM, shapely.affinity.translate(HELHEIM, 700), None],
     )
@@ -49,7 +50,7 @@ def test_round_trip_restores_the_working_crs(two_regions, tmp_path):
     assert helheim.geometry[2] is None
     assert list(helheim["relative_orbit"].isna()) == [True, False, False]
     assert [list(ids) for ids in helheim["item_ids"]] == [["s1-a-a", "s1-a-b"], ["s1-b-a", "s1-b-b"], []]
-    assert str(helheim["datetime"].dtype) == "datetime64[us, UTC]"
+    validate(helheim)
     ross = publish.read_fronts_by_region(path)["ross"]
     assert ross.crs.to_epsg() == 3031
     assert shapely.hausdorff_distance(ross.geometry[0], ROSS, densify=0.01) < 1e-3
@@ -163,45 +164,46 @@ def test_unreadable_files(tmp_path):
     (tmp_path / "text.parquet").write_text("not a table")
     with pytest.raises(ReadError, match="not a readable Parquet file"):
         publish.read_series(tmp_path / "text.parquet")
-    publish.write_statistics(pd.DataFrame({"region": ["a"], "method": ["m"]}), tmp_path / "other.parquet")
-    with pytest.raises(InputError, match="is not a table of fronts"):
-        publish.read_fronts(tmp_path / "other.parquet")
+    pd.DataFrame({"name": ["a"]}).to_parquet(tmp_path / "other.parquet")
+    for read, what in ((publish.read_fronts, "fronts"), (publish.read_statistics, "statistics")):
+        with pytest.raises(InputError, match=f"is not a table of {what}"):
+            read(tmp_path / "other.parquet")
 
 
-def a_series():
-    names = [field.name for field in schema.SERIES_FIELDS]
-    frame = pd.DataFrame({name: [None, None] for name in names})
-    frame["region"] = "helheim"
-    frame["method"] = ["rectilinear-box", "centreline"]
-    frame["scene_id"] = "s1-a"
-    frame["datetime"] = pd.Timestamp("2018-06-02 08:00")
-    frame["position_m"] = [12.5, 13.25]
-    frame["flowline"] = pd.array([None, 0], dtype="Int32")
-    return frame
+@pytest.fixture(scope="module")
+def measured():
+    """A region, its series and statistics by the package's own functions."""
+    place = glaciers.region()
+    rows = [front_row(place.name, f"s{i}", f"2018-06-{2 + 4 * i:02d}") for i in range(4)]
+    frame = fronts(rows, [glaciers.front_line(place, 300 - 150 * i, i) for i in range(4)])
+    series = front_series(frame, place)
+    return place, series, change_statistics(series)
 
 
-def test_series_and_statistics_round_trip(tmp_path):
-    region = Region("helheim", box(290_000, -2_590_000, 320_000, -2_560_000), "EPSG:3413")
-    series = a_series()
-    read = publish.read_series(publish.write_series(series, tmp_path / "series.parquet", regions=[region]))
-    assert list(read["method"]) == ["centreline", "rectilinear-box"]
-    assert list(read["position_m"]) == [13.25, 12.5]
-    assert read["datetime"][0] == pd.Timestamp("2018-06-02 08:00", tz="UTC")
-    point = gpd.read_parquet(tmp_path / "series.parquet").to_crs("EPSG:3413").geometry[0]
-    assert region.outline.contains(point)
+def test_series_and_statistics_round_trip(measured, tmp_path):
+    place, series, statistics = measured
+    path = publish.write_series(series.sample(frac=1, random_state=1), tmp_path / "series.parquet", regions=[place])
+    pd.testing.assert_frame_equal(publish.read_series(path), series, check_exact=True)
+    point = gpd.read_parquet(path).to_crs(place.crs).geometry[0]
+    assert place.outline.contains(point)
 
-    statistics = pd.DataFrame(
-        {"region": "helheim", "method": ["b", "a"], "rate_m_per_year": [1.5, np.nan], "nothing": [None, None]}
-    )
-    path = publish.write_statistics(statistics, tmp_path / "statistics.parquet", regions=[region])
-    read = publish.read_statistics(path)
-    assert list(read["method"]) == ["a", "b"]
-    assert read["nothing"].isna().all()
-    outline = gpd.read_parquet(path).to_crs("EPSG:3413").geometry[0]
-    assert outline.symmetric_difference(region.outline).area < 1e-6 * region.outline.area
+    path = publish.write_statistics(statistics.iloc[::-1], tmp_path / "statistics.parquet", regions=[place])
+    pd.testing.assert_frame_equal(publish.read_statistics(path), statistics, check_exact=True)
+    outline = gpd.read_parquet(path).to_crs(place.crs).geometry[0]
+    assert outline.symmetric_difference(place.outline).area < 1e-6 * place.outline.area
 
 
-def test_series_of_an_unknown_region_is_refused(tmp_path):
-    region = Region("other", box(290_000, -2_590_000, 320_000, -2_560_000), "EPSG:3413")
+def test_without_regions_the_tables_are_plain_parquet(measured, tmp_path):
+    path = publish.write_series(measured[1], tmp_path / "series.parquet")
+    assert "geometry" not in pq.read_schema(path).names
+    assert b"geo" not in (pq.read_schema(path).metadata or {})
+
+
+def test_a_table_of_another_region_or_without_columns_is_refused(measured, tmp_path):
+    _, series, statistics = measured
+    other = glaciers.region("other")
     with pytest.raises(InputError, match="region helheim is not among"):
-        publish.write_series(a_series(), tmp_path / "series.parquet", regions=[region])
+        publish.write_series(series, tmp_path / "series.parquet", regions=[other])
+    with pytest.raises(InputError, match="statistics: column rate_m_per_year is missing"):
+        publish.write_statistics(statistics.drop(columns="rate_m_per_year"), tmp_path / "statistics.parquet")
+    assert list(tmp_path.iterdir()) == []
