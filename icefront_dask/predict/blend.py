@@ -44,9 +44,7 @@ def axis_weights(tiles: Sequence[AxisTile], window: Window = "hann") -> list[NDA
         to one over the tiles of a scene.
     """
     if window not in get_args(Window):
-        raise ConfigError(
-            f"no window {window!r} for predict.window; there are: {', '.join(get_args(Window))}"
-        )
+        raise ConfigError(f"no window {window!r} for predict.window; there are: {', '.join(get_args(Window))}")
     if not tiles:
         return []
     raw = []
@@ -66,10 +64,7 @@ def axis_weights(tiles: Sequence[AxisTile], window: Window = "hann") -> list[NDA
     for tile, part in zip(tiles, raw, strict=True):
         total[tile.start : tile.stop] += part
     total[total == 0] = 1
-    return [
-        (part / total[tile.start : tile.stop]).astype(np.float32)
-        for tile, part in zip(tiles, raw, strict=True)
-    ]
+    return [(part / total[tile.start : tile.stop]).astype(np.float32) for tile, part in zip(tiles, raw, strict=True)]
 
 
 def predict_tiled(

@@ -39,9 +39,7 @@ def to_uint8(probability: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         The nearest of 254 steps (an error of at most 0.002); 255 for NaN.
     """
     if not np.issubdtype(probability.dtype, np.floating):
-        raise InputError(
-            f"probabilities are floating point, not {probability.dtype}; they may be packed already"
-        )
+        raise InputError(f"probabilities are floating point, not {probability.dtype}; they may be packed already")
     missing = np.isnan(probability)
     steps = np.rint(np.clip(np.where(missing, 0, probability), 0, 1) * _STEPS)
     packed: NDArray[np.uint8] = np.where(missing, np.uint8(INVALID), steps.astype(np.uint8))

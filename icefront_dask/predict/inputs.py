@@ -69,11 +69,7 @@ def read_bands(data: xr.DataArray | xr.Dataset) -> Bands:
     if not isinstance(data, (xr.DataArray, xr.Dataset)):
         raise InputError(f"segment() takes an xarray DataArray or Dataset, not {type(data).__name__}")
     crs, transform, pixel_size_m = _grid(data)
-    named = (
-        _from_array(data)
-        if isinstance(data, xr.DataArray)
-        else {str(name): data[name] for name in data.data_vars}
-    )
+    named = _from_array(data) if isinstance(data, xr.DataArray) else {str(name): data[name] for name in data.data_vars}
     arrays = {name: _ordered(name, array) for name, array in named.items() if name in VARIABLES}
     if not arrays:
         raise ModelMismatchError(
@@ -85,9 +81,7 @@ def read_bands(data: xr.DataArray | xr.Dataset) -> Bands:
     if "quality" in named:
         quality = _ordered("quality", named["quality"])
         if not np.issubdtype(quality.dtype, np.integer):
-            raise InputError(
-                f"variable 'quality' holds bits and must be of an integer type, not {quality.dtype}"
-            )
+            raise InputError(f"variable 'quality' holds bits and must be of an integer type, not {quality.dtype}")
     dims = next(iter(arrays.values())).dims
     for name, array in {**arrays, **({} if quality is None else {"quality": quality})}.items():
         if array.dims != dims:
@@ -120,9 +114,7 @@ def _grid(data: xr.DataArray | xr.Dataset) -> tuple[CRS, Any, float]:
         )
     for dim in ("y", "x"):
         if dim not in data.coords:
-            raise NotGeoreferencedError(
-                f"the data has no coordinate {dim!r}: add the pixel centres in metres"
-            )
+            raise NotGeoreferencedError(f"the data has no coordinate {dim!r}: add the pixel centres in metres")
     if crs.is_geographic:
         longitude, latitude = (float(data[dim].mean()) for dim in ("x", "y"))
         zone = f"EPSG:{32600 + 100 * (latitude < 0) + int((longitude + 180) % 360 // 6) + 1}"
@@ -148,14 +140,10 @@ def _grid(data: xr.DataArray | xr.Dataset) -> tuple[CRS, Any, float]:
 def _step(coordinate: xr.DataArray) -> float:
     values = np.asarray(coordinate.values, dtype=np.float64)
     if coordinate.ndim != 1 or values.size < 2:
-        raise NotGeoreferencedError(
-            f"coordinate {coordinate.name!r} must have one dim and at least two pixels"
-        )
+        raise NotGeoreferencedError(f"coordinate {coordinate.name!r} must have one dim and at least two pixels")
     steps = np.diff(values)
     if not np.abs(steps - steps.mean()).max() <= _SQUARE * abs(steps.mean()) or steps.mean() == 0:
-        raise NotGeoreferencedError(
-            f"the steps of coordinate {coordinate.name!r} differ; resample to a regular grid"
-        )
+        raise NotGeoreferencedError(f"the steps of coordinate {coordinate.name!r} differ; resample to a regular grid")
     return float(steps.mean())
 
 

@@ -65,9 +65,7 @@ class PredictOptions:
     def __post_init__(self) -> None:
         for key, allowed in _CHOICES.items():
             if getattr(self, key) not in allowed:
-                raise ConfigError(
-                    f"no {getattr(self, key)!r} for predict.{key}; there are: {', '.join(allowed)}"
-                )
+                raise ConfigError(f"no {getattr(self, key)!r} for predict.{key}; there are: {', '.join(allowed)}")
         for key in (*_COUNTS, *_COUNTS_OR_0):
             _check_number(key, getattr(self, key), zero=key in _COUNTS_OR_0, whole=True)
         for key in (*_LENGTHS, *_LENGTHS_OR_0):
@@ -82,9 +80,7 @@ class PredictOptions:
                 f"predict.scales is {list(self.scales)}; it needs numbers between 0.25 and 4, such as [1.0]"
             )
         if unknown := sorted(set(self.extra) - set(EXTRA_LAYERS)):
-            raise ConfigError(
-                f"no {', '.join(unknown)} for predict.extra; there are: {', '.join(EXTRA_LAYERS)}"
-            )
+            raise ConfigError(f"no {', '.join(unknown)} for predict.extra; there are: {', '.join(EXTRA_LAYERS)}")
 
 
 def _check_number(key: str, value: Any, *, zero: bool, whole: bool = False) -> None:

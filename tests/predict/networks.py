@@ -29,9 +29,7 @@ class TinyUNet(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.first = nn.Sequential(
-                nn.Conv2d(channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.LeakyReLU(0.1)
-            )
+            self.first = nn.Sequential(nn.Conv2d(channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.LeakyReLU(0.1))
             self.second = nn.Sequential(nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.LeakyReLU(0.1))
             self.third = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.LeakyReLU(0.1))
             self.up_second = nn.ConvTranspose2d(8, 8, 2, stride=2)
@@ -50,9 +48,7 @@ class TinyUNet(nn.Module):
         second = self.second(nn.functional.max_pool2d(first, 2))
         third = self.third(nn.functional.max_pool2d(second, 2))
         joined = self.join_second(torch.cat([second, self.up_second(third)], dim=1))
-        return self.head(
-            torch.relu(self.join_first(torch.cat([first, self.up_first(torch.relu(joined))], dim=1)))
-        )
+        return self.head(torch.relu(self.join_first(torch.cat([first, self.up_first(torch.relu(joined))], dim=1))))
 
 
 def save_model(folder: Path, name: str, *, seed: int = 3, width: int = 2, **card: Any) -> str:

@@ -141,9 +141,7 @@ def test_dataarrays_with_and_without_bands(model: str) -> None:
     raster = grey.expand_dims(band=[1])
     np.testing.assert_array_equal(segment(raster, model=model, **FAST)["ice"].values, alone["ice"].values)
     assert "calibration" not in alone.attrs
-    np.testing.assert_array_equal(
-        grey.icefront.segment(model=model, **FAST)["ice"].values, alone["ice"].values
-    )
+    np.testing.assert_array_equal(grey.icefront.segment(model=model, **FAST)["ice"].values, alone["ice"].values)
     assert icefront_dask.segment is segment
 
 
@@ -180,9 +178,7 @@ def test_extra_layers_and_the_fjord(model: str) -> None:
     seen = np.isfinite(done["disagreement"].values[0]).any(axis=0)
     assert seen[20:70].any()
     assert not seen[80:].any()
-    elsewhere = Region(
-        "utm", shapely.box(4e5, 7e6, 5e5, 7.1e6), "EPSG:32624", fjord=shapely.box(4e5, 7e6, 5e5, 7.1e6)
-    )
+    elsewhere = Region("utm", shapely.box(4e5, 7e6, 5e5, 7.1e6), "EPSG:32624", fjord=shapely.box(4e5, 7e6, 5e5, 7.1e6))
     with pytest.raises(RegionError, match=r"EPSG:32624 and the data in EPSG:3413"):
         segment(cube, model=model, region=elsewhere, **FAST)
 
@@ -197,9 +193,7 @@ def test_the_graph_carries_no_weights(tmp_path: Path) -> None:
         pickled = pickle.dumps(graph)
         assert b"torch" not in pickled.replace(b"torch-fp32", b"")
         sizes.append(len(pickled))
-    assert (tmp_path / "width-20.safetensors").stat().st_size > 50 * (
-        tmp_path / "width-02.safetensors"
-    ).stat().st_size
+    assert (tmp_path / "width-20.safetensors").stat().st_size > 50 * (tmp_path / "width-02.safetensors").stat().st_size
     assert sizes[0] == sizes[1]
 
 
@@ -238,8 +232,7 @@ def test_one_load_a_worker_process_also_after_a_kill(model: str) -> None:
         os.kill(before["pid"], signal.SIGKILL)
         deadline = time.monotonic() + 120
         while not (
-            pids := {state["pid"] for state in client.run(_state, on_error="ignore").values()}
-            - {before["pid"]}
+            pids := {state["pid"] for state in client.run(_state, on_error="ignore").values()} - {before["pid"]}
         ):
             assert time.monotonic() < deadline
             time.sleep(0.2)
