@@ -12,7 +12,7 @@ import pyproj
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
 from icefront_dask.publish.files import write_bytes
-from icefront_dask.publish.report_region import anchor, region_section
+from icefront_dask.publish.report_region import anchor, region_section, sensor_labels
 from icefront_dask.publish.report_statistics import HEADLINES, headlines
 from icefront_dask.publish.report_tables import left_out_table
 from icefront_dask.publish.schema import FRONT_KEY, SERIES_KEY
@@ -57,7 +57,7 @@ def write_report(
         Front positions and change statistics; either may be empty.
     left_out : DataFrame
         Scenes or items which the screening left out: ``reason`` and ``scene_id`` or ``item_id``; ``region``
-        (needed with several regions), ``datetime`` and ``sensor`` where they are known.
+        (needed with several regions), ``datetime``, ``sensor`` or ``collection``, and ``detail`` where known.
     backgrounds : mapping of str to Background, optional
         The picture under each region's map, in the region's CRS.
     provenance : mapping, optional
@@ -147,8 +147,8 @@ def _lead(frames: list[gpd.GeoDataFrame]) -> str:
     times = pd.concat([frame["datetime"] for frame in frames]) if frames else pd.Series(dtype=object)
     if times.empty:
         return "No scene was processed."
-    sensors = sorted({str(sensor) for frame in frames for sensor in frame["sensor"].dropna().unique()})
-    return f"{span(times.min(), times.max())}, from {', '.join(sensors) or 'unnamed sensors'}."
+    sensors = sorted({label for frame in frames for label in sensor_labels(frame).unique()})
+    return f"{span(times.min(), times.max())}, from {', '.join(sensors)}."
 
 
 def _tally(frames: list[gpd.GeoDataFrame], left: pd.DataFrame) -> list[dict[str, Any]]:
@@ -164,7 +164,7 @@ def _tally(frames: list[gpd.GeoDataFrame], left: pd.DataFrame) -> list[dict[str,
     ):
         if name in {"accepted", "review"} or status.get(name, 0):
             out.append({"name": name, "count": int(status.get(name, 0)), "label": label})
-    return [*out, {"name": "left", "count": len(left), "label": "scenes left out"}]
+    return [*out, {"name": "left", "count": len(left), "label": "left out before"}]
 
 
 def _overview(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from icefront_dask.publish.background import Background
     from icefront_dask.regions import Region
 
-__all__ = ["anchor", "region_section"]
+__all__ = ["anchor", "region_section", "sensor_labels"]
 
 _UNKNOWN = "sensor unknown"
 
@@ -57,6 +57,8 @@ def region_section(
     settings : dict
         The section ``publish`` of the configuration.
     """
+    if fronts is not None:
+        fronts = fronts.assign(sensor=sensor_labels(fronts))
     series = _with_sensor(series, fronts)
     styles = sensor_styles(list(series["sensor"].unique())) if len(series) else {}
     drawn, height = front_map(region, fronts, background, settings["map_px"])
@@ -87,12 +89,29 @@ def region_section(
     }
 
 
+def sensor_labels(fronts: gpd.GeoDataFrame) -> pd.Series:
+    """Return the mission and the instrument, as ``Landsat ETM+``, of each row."""
+    mission = fronts["platform"].astype(object).map(_mission)
+    sensor = fronts["sensor"].astype(object).map(plain)
+    return pd.Series(
+        [s if s.lower().startswith(m.lower()) else f"{m} {s}".strip() for m, s in zip(mission, sensor, strict=True)],
+        index=fronts.index,
+        dtype=object,
+    ).replace("", _UNKNOWN)
+
+
+def _mission(platform: Any) -> str:
+    known = ("Sentinel-1", "Sentinel-2", "Landsat", "Envisat", "ERS", "RADARSAT", "TerraSAR-X")
+    return next((name for name in known if plain(platform).lower().startswith(name.lower())), "")
+
+
 def _with_sensor(series: pd.DataFrame, fronts: gpd.GeoDataFrame | None) -> pd.DataFrame:
-    if "sensor" in series.columns:
-        return series.assign(sensor=series["sensor"].fillna(_UNKNOWN))
-    known = {} if fronts is None else dict(zip(fronts["scene_id"], fronts["sensor"], strict=True))
-    names = series["scene_id"].map(known) if len(series) else pd.Series(dtype=object)
-    return series.assign(sensor=names.fillna(_UNKNOWN))
+    """Return a series whose sensors have the labels of the fronts."""
+    labels = {} if fronts is None else dict(zip(fronts["scene_id"], fronts["sensor"], strict=True))
+    if series.empty:
+        return series.assign(sensor=pd.Series(dtype=object))
+    own = series["sensor"] if "sensor" in series.columns else pd.Series(None, index=series.index, dtype=object)
+    return series.assign(sensor=series["scene_id"].map(labels).fillna(own).fillna(_UNKNOWN))
 
 
 def _scenes(fronts: gpd.GeoDataFrame | None, left: pd.DataFrame) -> pd.DataFrame:

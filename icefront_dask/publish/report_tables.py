@@ -21,11 +21,12 @@ __all__ = [
     "left_out_table",
 ]
 
-LEFT_OUT_COLUMNS = ("region", "scene", "datetime", "sensor", "reason")
+LEFT_OUT_COLUMNS = ("region", "scene", "datetime", "sensor", "reason", "detail")
+_FROM = ("sensor", "collection")  # what says which instrument an item is of
 
 
 def left_out_table(left_out: pd.DataFrame, regions: Sequence[str]) -> pd.DataFrame:
-    """Return left-out scenes with the columns ``region, scene, datetime, sensor, reason``, sorted.
+    """Return left-out scenes with the columns of ``LEFT_OUT_COLUMNS``, sorted.
 
     Raises
     ------
@@ -52,20 +53,21 @@ def left_out_table(left_out: pd.DataFrame, regions: Sequence[str]) -> pd.DataFra
     out["scene"] = left_out[identifiers].bfill(axis=1).iloc[:, 0]
     missing = pd.Series(pd.NaT, index=left_out.index)
     out["datetime"] = pd.to_datetime(left_out.get("datetime", missing), utc=True, format="ISO8601")
-    out["sensor"] = left_out.get("sensor", pd.Series(None, index=left_out.index, dtype=object))
+    out["sensor"] = left_out[of[0]] if (of := [c for c in _FROM if c in left_out.columns]) else None
     out["reason"] = left_out["reason"]
+    out["detail"] = left_out["detail"] if "detail" in left_out.columns else None
     return out.sort_values(["region", "datetime", "scene", "reason"], kind="stable", ignore_index=True)
 
 
 def left_out_rows(left: pd.DataFrame, open_rows: int) -> dict[str, Any]:
-    """Return the table of left-out scenes with a count of each reason."""
-    rows = [[date(r.datetime), plain(r.sensor), plain(r.scene), plain(r.reason)] for r in left.itertuples()]
+    """Return the table of left-out items with a count of each reason."""
+    rows = [[date(r.datetime), plain(r.sensor), plain(r.scene), _why(r.reason, r.detail)] for r in left.itertuples()]
     counts = left["reason"].map(plain).value_counts()
     summary = sorted(((int(n), str(label)) for label, n in counts.items()), key=lambda pair: (-pair[0], pair[1]))
     return {
-        "title": "Scenes left out",
+        "title": "Left out before processing",
         "count": len(rows),
-        "labels": ["Date", "Sensor", "Scene", "Reason"],
+        "labels": ["Date", "Sensor", "Item or scene", "Reason"],
         "rows": rows,
         "summary": [{"count": n, "label": label} for n, label in summary] if len(rows) > 3 else [],
         "open": 0 < len(rows) <= open_rows,
@@ -95,3 +97,7 @@ def fronts_to_look_at(fronts: gpd.GeoDataFrame, open_rows: int) -> dict[str, Any
         "summary": [],
         "open": 0 < len(shown) <= open_rows,
     }
+
+
+def _why(reason: Any, detail: Any) -> str:
+    return f"{plain(reason)}: {detail}" if detail else plain(reason)

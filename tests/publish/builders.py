@@ -8,14 +8,14 @@ import pandas as pd
 MODEL_SHA256 = "0f" * 32
 
 
-def front_row(region, scene, day, *, sensor="sentinel-1-iw", status="accepted", reason="", front_id=0, **extra):
+def front_row(region, scene, day, *, sensor="C-SAR", status="accepted", reason="", front_id=0, **extra):
     row = {
         "region": region,
         "scene_id": scene,
         "front_id": front_id,
         "item_ids": [f"{scene}-a", f"{scene}-b"],
         "datetime": pd.to_datetime(day, utc=True),
-        "platform": "sentinel-1a",
+        "platform": "landsat-8" if sensor == "OLI" else "sentinel-1a",
         "sensor": sensor,
         "orbit_direction": "descending",
         "relative_orbit": 90,

@@ -93,21 +93,15 @@ def tables(place, seed=3, start="2017-01-10", years=3.95):
         when = first + pd.Timedelta(days=day, hours=8)
         if 1.55 < day / 365.25 < 1.7:
             continue  # a gap in the record
-        sensor = "sentinel-1-iw"
+        sensor = "C-SAR"
         if 4 <= when.month <= 9 and k % 3 == 1:
-            sensor = "landsat-8-oli"
-        scene = f"{'s1' if sensor.startswith('s') else 'lc08'}-{when:%Y%m%d}-{rng.integers(16**8):08x}"
-        if rng.random() < 0.1 or (sensor == "landsat-8-oli" and rng.random() < 0.3):
-            reason = "cloud cover 97 % above 90 %" if sensor == "landsat-8-oli" else "covers 3 % of the region"
-            left.append(
-                {
-                    "region": place.name,
-                    "scene_id": scene,
-                    "datetime": when,
-                    "sensor": sensor,
-                    "reason": reason,
-                }
-            )
+            sensor = "OLI"
+        scene = f"{'s1' if sensor == 'C-SAR' else 'lc08'}-{when:%Y%m%d}-{rng.integers(16**8):08x}"
+        if rng.random() < 0.1 or (sensor == "OLI" and rng.random() < 0.3):
+            reason = ("cloud_cover", "97 % is above 90 %") if sensor == "OLI" else ("small_overlap", "covers 3 %")
+            collection = "landsat-c2-l2" if sensor == "OLI" else "sentinel-1-rtc"
+            row = {"region": place.name, "item_id": scene, "collection": collection, "datetime": when}
+            left.append({**row, "reason": reason[0], "detail": reason[1]})
             continue
         position = position_at(day / 365.25, rng)
         status, reason, sigma = "accepted", "", float(rng.uniform(18, 45))

@@ -71,11 +71,11 @@ def test_every_front_is_on_the_map_and_every_position_in_the_chart(content, page
 
 def test_every_left_out_scene_and_every_unaccepted_front_is_listed(content, page):
     for row in content["left_out"].itertuples():
-        assert row.scene_id in page.text
-        assert row.reason in page.text
+        assert f"{row.item_id} {row.reason.replace('_', ' ')}: {row.detail}" in page.text
     frame = content["fronts"]["helheim"]
     for row in frame[frame["status"] != "accepted"].itertuples():
-        assert f"{row.datetime:%Y-%m-%d} {row.sensor} {row.scene_id} {row.status.replace('_', ' ')}" in page.text
+        sensor = {"C-SAR": "Sentinel-1 C-SAR", "OLI": "Landsat OLI"}[row.sensor]
+        assert f"{row.datetime:%Y-%m-%d} {sensor} {row.scene_id} {row.status.replace('_', ' ')}" in page.text
 
 
 def test_statistics_are_those_of_the_table(content, page):

@@ -33,7 +33,7 @@ def two_regions():
         ],
         [HELHEIM, shapely.affinity.translate(HELHEIM, 700), None],
     )
-    south = fronts([front_row("ross", "l8", "2019-01-20", sensor="landsat-oli")], [ROSS], "EPSG:3031")
+    south = fronts([front_row("ross", "l8", "2019-01-20", sensor="OLI")], [ROSS], "EPSG:3031")
     return {"ross": south, "helheim": north}
 
 
