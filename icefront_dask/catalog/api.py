@@ -73,7 +73,7 @@ class Api:
         self._search_url = urljoin(_folder(url), (post or found[0])["href"])
         data = next((link["href"] for link in links if link.get("rel") == "data"), None)
         self._collections_url = None if data is None else urljoin(_folder(url), data)
-        self._has_query = any(str(c).rstrip("/").endswith("#query") for c in root.get("conformsTo", ()))
+        self._has_query = any(str(c).endswith("item-search#query") for c in root.get("conformsTo", ()))
         self._page_size = int(section("catalog")["page_size"])
         self._known: list[str] | None = None
 
