@@ -69,18 +69,20 @@ def open_cube(
         mask_and_scale=False,
     )
     template = _template(raw, where)
+    ids = np.array([str(scene_id) for scene_id in raw["scene_id"].to_numpy()])
+    order = np.lexsort((ids, raw["time"].to_numpy()))
+    if not np.array_equal(order, np.arange(order.size)):
+        raw = raw.isel(time=order)  # before Dask comes in: it would shuffle task by task
     step = template["chunk_px"] * _CHUNKS_AT_ONCE
     cube = raw.chunk({"time": 1, "y": step, "x": step} if chunks is None else chunks)
     unpacked = {name: _unpacked(cube[name], Packing.from_template(how)) for name, how in template["variables"].items()}
     unpacked["quality"] = _unpacked(cube["quality"], Packing())
     coordinates = ["time", *SCENE_COORDINATES, "y", "x", "spatial_ref"]
-    cube = xr.Dataset(
+    return xr.Dataset(
         unpacked,
         coords={name: _coordinate(raw[name]) for name in coordinates},
         attrs={k: v for k, v in raw.attrs.items() if k not in {"template", "generator"}},
     )
-    order = np.lexsort((cube["scene_id"].to_numpy().astype("U"), cube["time"].to_numpy()))
-    return cube if np.array_equal(order, np.arange(order.size)) else cube.isel(time=order)
 
 
 def _unpacked(packed: xr.DataArray, packing: Packing) -> xr.Variable:

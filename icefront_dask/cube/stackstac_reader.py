@@ -124,8 +124,7 @@ class _GTiffReader(AutoParallelRioReader):  # type: ignore[misc]
                     sharing=False,
                     resampling=self.resampling,
                     src_nodata=nodata,
-                    nodata=nodata,
-                    add_alpha=nodata is None,
+                    nodata=r.fill_value,  # also where the file does not reach
                     dtype=self.dtype.name,  # without it 8-bit files are rounded after interpolation
                     **self.spec.vrt_params,
                 )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.cube.scene import Scene
 
-__all__ = ["STORE_VERSION", "CubeStore", "create_store", "open_store", "write_scenes"]
+__all__ = ["STORE_VERSION", "CubeStore", "create_store", "open_store", "replace_shard", "write_scenes"]
 
 STORE_VERSION = 1
 _GENERATOR = "icefront_dask"
@@ -118,6 +118,10 @@ def create_store(
     store = open_store(cube.url)
     zarr.open_group(store, mode="a", zarr_format=3)
     zarr.open_group(store, path=region.name, mode="a", zarr_format=3)
+    folder = _folder(cube)
+    for parent in () if folder is None else (folder, folder / region.name):
+        for leftover in parent.glob("zarr.*.partial"):  # of a creation that was killed
+            leftover.unlink()
     group = zarr.create_group(
         store, path=cube.group, zarr_format=3, overwrite=True, attributes={"generator": _GENERATOR}
     )
@@ -170,16 +174,30 @@ def write_scenes(store: CubeStore, slots: Sequence[int], arrays: Mapping[str, np
     packings = {name: Packing.from_template(how) for name, how in template["variables"].items()}
     for name, array in targets.items():
         for index, slot in enumerate(slots):
-            _write_slot(array, store, slot, pack(arrays[name][index], packings.get(name, Packing())))
+            replace_shard(array, store, slot, pack(arrays[name][index], packings.get(name, Packing())))
     gaps = group["gap_fraction"]
     for index, slot in enumerate(slots):
         _sweep(store, gaps, (slot,))
         gaps[slot] = invalid(arrays["quality"][index]).mean(dtype="float32")
 
 
-def _write_slot(array: Any, store: CubeStore, slot: int, data: npt.NDArray[Any]) -> None:
-    # zarr merges what it writes into an existing shard, as the last chunks are only partly within the grid;
-    # a shard that a kill left damaged, or stale chunks, must not survive.
+def replace_shard(array: Any, store: CubeStore, slot: int, data: npt.NDArray[Any]) -> None:
+    """Write one scene of one array whose shards hold one scene each, whatever was there before.
+
+    zarr merges what it writes into an existing shard, as the last chunks lie only partly within the grid: the old
+    shard, stale or damaged by a kill, and what a killed writer left beside it are removed first.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Dims (time, y, x).
+    store : CubeStore
+        Where it lies.
+    slot : int
+        Index along time.
+    data : ndarray
+        Dims (y, x).
+    """
     key = f"{array.path}/{array.metadata.encode_chunk_key((slot, 0, 0))}"
     sync(array.store.delete(key))
     _sweep(store, array, (slot, 0, 0))
@@ -188,11 +206,18 @@ def _write_slot(array: Any, store: CubeStore, slot: int, data: npt.NDArray[Any])
 
 def _sweep(store: CubeStore, array: Any, chunk: tuple[int, ...]) -> None:
     """Remove what a killed process left beside a chunk of a local store."""
+    folder = _folder(store)
+    if folder is not None:
+        path = folder / array.path / array.metadata.encode_chunk_key(chunk)
+        for leftover in path.parent.glob(f"{path.name}.*.partial"):
+            leftover.unlink()
+
+
+def _folder(store: CubeStore) -> Path | None:
+    """Return the folder of a local store."""
     if "://" in store.url and not store.url.startswith("file://"):
-        return
-    path = Path(store.url.removeprefix("file://")) / array.path / array.metadata.encode_chunk_key(chunk)
-    for leftover in path.parent.glob(f"{path.name}.*.partial"):
-        leftover.unlink()
+        return None
+    return Path(store.url.removeprefix("file://"))
 
 
 def _checked(array: Any, store: CubeStore, slots: Sequence[int], data: npt.NDArray[Any]) -> Any:

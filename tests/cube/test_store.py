@@ -172,6 +172,8 @@ def test_an_interrupted_creation_is_made_anew(s1, tmp_path):
     described["attributes"] = {"generator": "icefront_dask"}  # what is there before the last step
     (group / "zarr.json").write_text(json.dumps(described))
     shutil.rmtree(group / "hv")
+    for folder in (tmp_path / "b", group.parent, group, group / "hh"):
+        (folder / "zarr.0123456789abcdef.partial").write_bytes(b"half")
     with pytest.raises(StoreError, match="no finished cube"):
         open_cube(tmp_path / "b")
     sar_store(tmp_path / "b", s1)
