@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,7 @@ class FlowBox:
         points = shapely.points(xy)
         at = shapely.line_locate_point(self.axis, points)
         step = self.width * 1e-3
-        before = shapely.get_coordinates(
-            shapely.line_interpolate_point(self.axis, np.maximum(at - step, 0.0))
-        )
+        before = shapely.get_coordinates(shapely.line_interpolate_point(self.axis, np.maximum(at - step, 0.0)))
         after = shapely.get_coordinates(
             shapely.line_interpolate_point(self.axis, np.minimum(at + step, self.axis.length))
         )
@@ -88,35 +87,40 @@ class FlowBox:
         """Return the along-flow coordinate of (n, 2) points: map metres from the inland end of the axis."""
         return np.asarray(shapely.line_locate_point(self.axis, shapely.points(xy)))
 
-    def end_shares(self, inland: Polygon) -> tuple[float, float]:
-        """Return which shares of the inland and of the seaward edge bound the inland part."""
-        shares = []
-        for edge, inward in ((self.inland_edge, 1.0), (self.seaward_edge, -1.0)):
+    @cached_property
+    def _probes(self) -> list[npt.NDArray[np.float64]]:
+        """Points just inside the inland and the seaward edge, (k, 2) each."""
+        out = []
+        for edge, ends, inward in ((self.inland_edge, [0, 1], 1.0), (self.seaward_edge, [-2, -1], -1.0)):
             share = (np.arange(_PROBES) + 0.5) / _PROBES
             xy = shapely.get_coordinates(shapely.line_interpolate_point(edge, share, normalized=True))
-            ends = shapely.get_coordinates(self.axis)[[0, 1] if inward > 0 else [-2, -1]]
-            flow = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
-            xy += inward * _INSET * flow
-            shares.append(float(np.mean(shapely.contains_xy(inland, xy[:, 0], xy[:, 1]))))
-        return shares[0], shares[1]
+            a, b = shapely.get_coordinates(self.axis)[ends]
+            out.append(xy + inward * _INSET * (b - a) / np.hypot(*(b - a)))
+        return out
+
+    def end_shares(self, inland: Polygon) -> tuple[float, float]:
+        """Return which shares of the inland and of the seaward edge bound the inland part."""
+        head, shore = (float(np.mean(shapely.contains_xy(inland, *xy.T))) for xy in self._probes)
+        return head, shore
+
+    @cached_property
+    def _entry(self) -> float:
+        """Arclength on `guide` where it comes into the box."""
+        inside = shapely.get_coordinates(shapely.intersection(self.guide, self.polygon))
+        return float(np.min(shapely.line_locate_point(self.guide, shapely.points(inside))))
 
     def seed(self, front: Any) -> Point | None:
-        """Return a point of the inland part: where `guide` comes into the box, before it meets the front.
+        """Return a point of the inland part: where `guide` comes into the box, before it meets the front there.
 
-        ``None`` if the guide meets the front before it comes into the box.
+        ``None`` if the guide has crossed the front before, an odd number of times.
         """
-        inside = shapely.intersection(self.guide, self.polygon)
-        first = float(
-            np.min(shapely.line_locate_point(self.guide, shapely.points(shapely.get_coordinates(inside))))
-        )
         crossings = shapely.get_coordinates(shapely.intersection(self.guide, front))
-        step = _SEED_STEP
-        if len(crossings):
-            met = float(np.min(shapely.line_locate_point(self.guide, shapely.points(crossings))))
-            if met <= first:
-                return None
-            step = min(step, (met - first) / 2)
-        return self.guide.interpolate(first + step)
+        met = np.unique(shapely.line_locate_point(self.guide, shapely.points(crossings)))
+        if np.count_nonzero(met <= self._entry) % 2:
+            return None
+        ahead = met[met > self._entry]
+        step = min(_SEED_STEP, float(ahead[0] - self._entry) / 2) if len(ahead) else _SEED_STEP
+        return self.guide.interpolate(self._entry + step)
 
 
 def check_box(polygon: Any) -> Polygon:
@@ -151,12 +155,11 @@ def check_flowline(line: Any) -> LineString:
     if getattr(line, "geom_type", None) == "MultiLineString":
         line = shapely.line_merge(line)
     if getattr(line, "geom_type", None) != "LineString" or line.is_empty:
-        raise InputError(
-            f"a flowline must be one line, not {getattr(line, 'geom_type', line)!r}; join its parts"
-        )
-    line = shapely.force_2d(shapely.remove_repeated_points(line))
+        raise InputError(f"a flowline must be one line, not {getattr(line, 'geom_type', line)!r}; join its parts")
+    line = shapely.force_2d(line)
     if not np.isfinite(shapely.get_coordinates(line)).all() or line.length == 0:
         raise InputError("a flowline has no length or is not finite; draw it from inland to sea")
+    line = shapely.remove_repeated_points(line)
     if not line.is_simple:
         raise InputError("a flowline crosses itself; redraw it from inland to sea")
     return line
@@ -186,9 +189,7 @@ def rectilinear_box(
     if flowline is not None:
         inside = shapely.get_coordinates(shapely.intersection(flowline, polygon))
         if len(inside) < 2:
-            raise InputError(
-                "the flowline does not cross the box; check that both belong together and share a CRS"
-            )
+            raise InputError("the flowline does not cross the box; check that both belong together and share a CRS")
         at = shapely.line_locate_point(flowline, shapely.points(inside))
         direction = inside[np.argmax(at)] - inside[np.argmin(at)]
     elif seaward is not None:
@@ -200,9 +201,7 @@ def rectilinear_box(
     flows = np.roll(middles, -2, axis=0) - middles
     k = int(np.argmax(flows @ direction / np.hypot(*flows.T)))
     axis = LineString([middles[k], middles[(k + 2) % 4]])
-    ordered = np.roll(
-        corners, -k, axis=0
-    )  # counter-clockwise: inland-left, inland-right, seaward-right, seaward-left
+    ordered = np.roll(corners, -k, axis=0)  # counter-clockwise: inland-left, inland-right, seaward-right, seaward-left
     edges = box_edges(polygon, ordered)
     return FlowBox(
         polygon,
@@ -240,9 +239,7 @@ def box_edges(
     if not np.all(np.diff(turned) > 0) or off > 0.25 * np.sqrt(polygon.area):
         raise InputError("the box folds over itself: take a smaller width or a smoother flowline")
     start = float(at[0])
-    unrolled = LineString(
-        [*substring(ring, start, ring.length).coords, *list(substring(ring, 0.0, start).coords)[1:]]
-    )
+    unrolled = LineString([*substring(ring, start, ring.length).coords, *list(substring(ring, 0.0, start).coords)[1:]])
     cuts = [*turned, ring.length]
     inland, right, seaward, left = (substring(unrolled, a, b) for a, b in pairwise(cuts))
     return left, right, inland, seaward

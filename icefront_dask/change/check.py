@@ -8,21 +8,21 @@ out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from icefront_dask.change.reasons import SeriesReason, SeriesStatus, add_reason
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
 
-__all__ = ["check_series", "consistent_chain", "own_speed"]
+__all__ = ["check_series", "consistent_chain", "own_scatter", "own_speed"]
 
 _COLD_DAYS = 243.0  # October to May
-
-if TYPE_CHECKING:
-    import pandas as pd
+_MIN_TRIPLES = 20
+_MAD_TO_SIGMA = 1.4826
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,9 +32,9 @@ def check_series(
 ) -> pd.DataFrame:
     """Send implausible positions of a series to review, each with its reason.
 
-    Reasons: ``implausible_advance`` (faster than v_max · Δt + 2 √(σ₁² + σ₂²) + 1 px), ``advance_undone``
-    and ``retreat_undone`` (a spike), ``melange_suspected`` (an advance of the cold season that is gone at
-    break-up).
+    Reasons: ``implausible_advance`` (faster than v_max · Δt + 2 √(σ₁² + σ₂²) + 1 px, σ at least the series'
+    own scatter), ``advance_undone`` and ``retreat_undone`` (a spike), ``melange_suspected`` (an advance of
+    the cold season that is gone at break-up).
 
     Parameters
     ----------
@@ -67,44 +67,67 @@ def check_series(
     settings = section("change")
     series = series.copy()
     usable = (series["status"] == SeriesStatus.ACCEPTED) & series["position_m"].notna()
+    places = pd.Series(np.arange(len(series)), index=series.index)
+    status = series["status"].to_numpy(dtype=object, copy=True)
+    reason = series["reason"].to_numpy(dtype=object, copy=True)
     for _, group in series[usable].groupby(["region", "method", "flowline"], sort=False):
-        main = group[
-            group["crossing"] == group.groupby(["datetime", "scene_id"])["crossing"].transform("max")
-        ]
-        main = main.sort_values(["datetime", "scene_id"], kind="stable")
-        days = main["datetime"].to_numpy(dtype="datetime64[us]").astype("int64") / 86_400e6
-        position = main["position_m"].to_numpy(dtype=float)
-        sigma = main["position_sigma_m"].fillna(settings["default_uncertainty_m"]).to_numpy(dtype=float)
-        pixel = main["pixel_size_m"].fillna(settings["pixel_size_m"]).to_numpy(dtype=float)
-        speed = v_max_m_per_day or own_speed(
-            days,
-            position,
-            floor=settings["speed_floor_m_per_day"],
-            percentile=settings["speed_percentile"],
-            window_days=settings["speed_window_days"],
-        )
-        kept = consistent_chain(days, position, sigma, pixel, speed, sigmas=settings["tolerance_sigmas"])
-        reasons = _name(
-            days,
-            position,
-            kept,
-            undone=settings["undone_days"],
-            break_up=settings["break_up_days"],
-            north=north,
-        )
-        for scene, reason in zip(
-            main.loc[~kept, ["datetime", "scene_id"]].itertuples(index=False), reasons, strict=True
-        ):
-            rows = group.index[(group["datetime"] == scene.datetime) & (group["scene_id"] == scene.scene_id)]
-            series.loc[rows, "status"] = str(SeriesStatus.REVIEW)
-            series.loc[rows, "reason"] = [add_reason(r, reason) for r in series.loc[rows, "reason"]]
-            series.loc[rows, "change_m"] = np.nan
+        scenes = group.groupby(["datetime", "scene_id"], sort=True)
+        number = scenes.ngroup()  # in the order of time
+        main = group[group["crossing"] == scenes["crossing"].transform("max")]
+        flags = _flags(main.loc[number[main.index].sort_values().index], settings, v_max_m_per_day, north)
+        for place, scene in zip(places[group.index], number, strict=True):
+            if flags[scene]:
+                status[place] = str(SeriesStatus.REVIEW)
+                reason[place] = add_reason(reason[place], flags[scene])
+    series["status"], series["reason"] = status, reason
+    if "change_m" in series:
+        series["change_m"] = series["change_m"].where(series["status"] == SeriesStatus.ACCEPTED)
     return series
 
 
-def own_speed(
-    days: Floats, position: Floats, *, floor: float, percentile: float, window_days: float
-) -> float:
+def _flags(
+    main: pd.DataFrame, settings: dict[str, Any], v_max_m_per_day: float | None, north: bool | None
+) -> list[str]:
+    """Return the reason for a review, or an empty string, for each scene of a series in time order."""
+    days = main["datetime"].to_numpy(dtype="datetime64[us]").astype("int64") / 86_400e6
+    position = main["position_m"].to_numpy(dtype=float)
+    sigma = main["position_sigma_m"].fillna(settings["default_uncertainty_m"]).to_numpy(dtype=float)
+    sigma = np.maximum(sigma, own_scatter(days, position, window_days=settings["speed_window_days"]))
+    pixel = main["pixel_size_m"].fillna(settings["pixel_size_m"]).to_numpy(dtype=float)
+    speed = v_max_m_per_day or own_speed(
+        days,
+        position,
+        floor=settings["speed_floor_m_per_day"],
+        percentile=settings["speed_percentile"],
+        window_days=settings["speed_window_days"],
+    )
+    kept = consistent_chain(days, position, sigma, pixel, speed, sigmas=settings["tolerance_sigmas"])
+    flags = [""] * len(main)
+    named = _name(days, position, kept, undone=settings["undone_days"], break_up=settings["break_up_days"], north=north)
+    for k, reason in zip(np.flatnonzero(~kept), named, strict=True):
+        flags[k] = str(reason)
+    return flags
+
+
+def own_scatter(days: Floats, position: Floats, *, window_days: float) -> float:
+    """Return the 1 sigma scatter of a series from front to front, robust against single errors; 0 if unknown.
+
+    From what each front deviates from the line between its neighbours, where those are at most
+    `window_days` apart: what a series shows of its own errors goes before what its fronts state.
+    """
+    if len(days) < _MIN_TRIPLES + 2:
+        return 0.0
+    span = days[2:] - days[:-2]
+    share = (days[1:-1] - days[:-2]) / np.where(span > 0, span, 1)
+    residual = position[1:-1] - (1 - share) * position[:-2] - share * position[2:]
+    near = (span > 0) & (span <= window_days)
+    if near.sum() < _MIN_TRIPLES:
+        return 0.0
+    scaled = residual[near] / np.sqrt(1 + share[near] ** 2 + (1 - share[near]) ** 2)
+    return float(_MAD_TO_SIGMA * np.median(np.abs(scaled)))
+
+
+def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float, window_days: float) -> float:
     """Return the fastest advance to be expected of a front, from its own advances, m per day.
 
     Each front is compared with the last one within `window_days`, so that errors weigh least.
@@ -179,6 +202,7 @@ def _name(
     reasons = []
     for k in np.flatnonzero(~kept):
         before, behind = believed[believed < k], believed[believed > k]
+        began = days[before[-1] + 1] if len(before) else days[0]  # of the stretch that is not believed
         level = float(np.interp(days[k], days[believed], position[believed]))
         since = days[k] - days[before[-1]] if len(before) else 0.0
         until = days[behind[0]] - days[k] if len(behind) else np.inf
@@ -186,11 +210,7 @@ def _name(
             reasons.append(SeriesReason.RETREAT_UNDONE)
         elif since + until <= undone:
             reasons.append(SeriesReason.ADVANCE_UNDONE)
-        elif (
-            north is not None
-            and len(behind)
-            and _cold_until_break_up(days[k], days[behind[0]], break_up, north=north)
-        ):
+        elif north is not None and len(behind) and _cold_until_break_up(began, days[behind[0]], break_up, north=north):
             reasons.append(SeriesReason.MELANGE)
         else:
             reasons.append(SeriesReason.IMPLAUSIBLE_ADVANCE)

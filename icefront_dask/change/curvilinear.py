@@ -126,12 +126,8 @@ def _cut_sides(
     """Return the stretches of both sides between stations, and both ends of the cut at each station."""
     sides = []
     for side, sign in ((box.left, 1.0), (box.right, -1.0)):
-        before = shapely.get_coordinates(
-            shapely.line_interpolate_point(box.axis, np.maximum(stations - 1, 0))
-        )
-        after = shapely.get_coordinates(
-            shapely.line_interpolate_point(box.axis, np.minimum(stations + 1, box.length))
-        )
+        before = shapely.get_coordinates(shapely.line_interpolate_point(box.axis, np.maximum(stations - 1, 0)))
+        after = shapely.get_coordinates(shapely.line_interpolate_point(box.axis, np.minimum(stations + 1, box.length)))
         flow = (after - before) / np.hypot(*(after - before).T)[:, None]
         middle = shapely.get_coordinates(shapely.line_interpolate_point(box.axis, stations))
         aims = middle + sign * box.width / 2 * np.column_stack([-flow[:, 1], flow[:, 0]])
@@ -145,7 +141,5 @@ def _cut_sides(
             strict=True,
         )
     )
-    stretches = [
-        [substring(side, a, b) for a, b in pairwise(at)] for side, at in ((left, l_at), (right, r_at))
-    ]
+    stretches = [[substring(side, a, b) for a, b in pairwise(at)] for side, at in ((left, l_at), (right, r_at))]
     return stretches[0], stretches[1], ends

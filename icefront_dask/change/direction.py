@@ -56,9 +56,7 @@ class Evidence:
         return self.steps + self.season + self.interior
 
 
-def record_votes(
-    days: npt.NDArray[np.float64], along: npt.NDArray[np.float64], *, north: bool
-) -> tuple[int, int]:
+def record_votes(days: npt.NDArray[np.float64], along: npt.NDArray[np.float64], *, north: bool) -> tuple[int, int]:
     """Return the votes of steps and season for positions `along` a supposed seaward axis.
 
     Parameters
@@ -160,7 +158,5 @@ def _across_the_cut_edges(polygon: Polygon, lines: Any) -> npt.NDArray[np.float6
     edges = shapely.linestrings(np.stack([corners, after], axis=1))
     cuts = np.array([int(np.sum(shapely.intersects(edge, lines))) for edge in edges])
     middles = (corners + after) / 2
-    first = int(
-        cuts[0] + cuts[2] > cuts[1] + cuts[3]
-    )  # edges 0 and 2 are the sides: flow runs from edge 1 to 3
+    first = int(cuts[0] + cuts[2] > cuts[1] + cuts[3])  # edges 0 and 2 are the sides: flow runs from edge 1 to 3
     return np.asarray(middles[first + 2] - middles[first])

@@ -36,9 +36,7 @@ class Difference:
     high_m: float
 
 
-def same_season_pair(
-    days: npt.NDArray[np.float64], *, tolerance_days: float = 30.0
-) -> tuple[int, int] | None:
+def same_season_pair(days: npt.NDArray[np.float64], *, tolerance_days: float = 30.0) -> tuple[int, int] | None:
     """Return two dates of one season, as many years apart as can be; None if there are none.
 
     Their days of the year differ by at most `tolerance_days`. Of the pairs that differ by at most a week

@@ -84,7 +84,7 @@ class Ground:
         steps = np.hypot(*np.diff(dense, axis=0).T)
         scale = self.factors((dense[1:] + dense[:-1]) / 2)[0]
         projected = np.concatenate([[0.0], np.cumsum(steps)])
-        return Along(projected, np.concatenate([[0.0], np.cumsum(steps / scale)]))
+        return Along(projected, np.concatenate([[0.0], np.cumsum(steps / scale)]), scale)
 
     def length(self, line: Any) -> float:
         """Return the true length in m of a LineString or MultiLineString."""
@@ -93,10 +93,11 @@ class Ground:
 
 @dataclass(frozen=True)
 class Along:
-    """Arclength on the map (from 0) and on the ground at the vertices of a densified line."""
+    """Arclength on the map and on the ground at the vertices of a densified line, point scale between them."""
 
     projected: npt.NDArray[np.float64]
     true: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
 
     def __call__(self, arclength: float) -> float:
         """Return the true arclength; beyond either end the scale there continues."""
@@ -106,3 +107,7 @@ class Along:
         if arclength < 0:
             return float(arclength * self.true[1] / self.projected[1])
         return float(np.interp(arclength, self.projected, self.true))
+
+    def scale_at(self, arclength: float) -> float:
+        """Return the point scale at an arclength on the map; beyond either end that at the end."""
+        return float(np.interp(arclength, (self.projected[1:] + self.projected[:-1]) / 2, self.scale))

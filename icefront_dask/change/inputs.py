@@ -81,9 +81,7 @@ def prepare_fronts(
         regions.
     """
     if not isinstance(fronts, gpd.GeoDataFrame):
-        raise InputError(
-            f"fronts must be a GeoDataFrame with a geometry and a date, not {type(fronts).__name__}"
-        )
+        raise InputError(f"fronts must be a GeoDataFrame with a geometry and a date, not {type(fronts).__name__}")
     if "geometry" not in fronts and fronts._geometry_column_name not in fronts:  # noqa: SLF001  geopandas has no public test
         raise InputError("the fronts have no geometry column; set one with GeoDataFrame.set_geometry")
     name, fronts = _one_region(fronts, region, region_name)
@@ -91,13 +89,9 @@ def prepare_fronts(
     if len(fronts):
         fronts = in_crs(fronts, crs, what="the fronts")
     table = _columns(fronts, _dates(fronts, date_column))
-    geometry = np.array(
-        [_lines_only(g, k) for k, g in zip(fronts.index, fronts.geometry, strict=True)], dtype=object
-    )
+    geometry = np.array([_lines_only(g, k) for k, g in zip(fronts.index, fronts.geometry, strict=True)], dtype=object)
     wkb = [b"" if g is None else shapely.to_wkb(g) for g in geometry]
-    order = (
-        table.assign(_wkb=wkb).sort_values(["datetime", "scene_id", "_wkb"], kind="stable").index.to_numpy()
-    )
+    order = table.assign(_wkb=wkb).sort_values(["datetime", "scene_id", "_wkb"], kind="stable").index.to_numpy()
     table, geometry = table.loc[order].reset_index(drop=True), geometry[order]
     if "scene_id" in fronts:
         table, geometry = _by_scene(table, geometry)
@@ -189,9 +183,7 @@ def _columns(fronts: Any, dates: pd.Series) -> pd.DataFrame:
     n = len(fronts)
 
     def text(name: str, default: str) -> pd.Series:
-        values = (
-            fronts[name].reset_index(drop=True) if name in fronts else pd.Series([default] * n, dtype=object)
-        )
+        values = fronts[name].reset_index(drop=True) if name in fronts else pd.Series([default] * n, dtype=object)
         return values.astype(object).where(values.notna(), default).astype(str)
 
     def number(name: str) -> pd.Series:
@@ -220,15 +212,11 @@ def _lines_only(geometry: Any, row: Any) -> Any:
         raise InputError(f"row {row} of the fronts is a {geometry.geom_type}; a front must be a line")
     flat = shapely.force_2d(geometry)
     if not np.isfinite(shapely.get_coordinates(flat)).all():
-        raise InputError(
-            f"row {row} of the fronts has coordinates that are not finite; drop it or draw it anew"
-        )
+        raise InputError(f"row {row} of the fronts has coordinates that are not finite; drop it or draw it anew")
     return flat if flat.length > 0 else None
 
 
-def _by_scene(
-    table: pd.DataFrame, geometry: npt.NDArray[np.object_]
-) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
+def _by_scene(table: pd.DataFrame, geometry: npt.NDArray[np.object_]) -> tuple[pd.DataFrame, npt.NDArray[np.object_]]:
     """Take the fronts of each scene together."""
     if not table.duplicated(["datetime", "scene_id"]).any():
         return table, geometry

@@ -97,9 +97,7 @@ class Layout:
 
     def scale_at(self, method: str, flowline: str, arclength: float) -> float:
         """Return the point scale (1 for projected measure) at an arclength on that line."""
-        line = self.axis(method, flowline)
-        at = line.interpolate(min(max(arclength, 0.0), line.length))
-        return self.ground.point_scale((at.x, at.y))
+        return self.along(method, flowline).scale_at(arclength)
 
     def width_m(self, method: str, flowline: str) -> float:
         """Return the width of a box in the measure that is asked for."""
@@ -201,8 +199,7 @@ def build_layout(
         method, what = next(iter(lacks.items()))
         name = f" of region {region.name!r}" if region is not None else ""
         raise InputError(
-            f"{method} needs a {what}, and the fronts{name} have none; pass it, "
-            "or put it into the regions file"
+            f"{method} needs a {what}, and the fronts{name} have none; pass it, or put it into the regions file"
         )
     flowbox, inferred = None, False
     if "rectilinear-box" in wanted and "rectilinear-box" not in lacks:
@@ -213,19 +210,15 @@ def build_layout(
             lacks["rectilinear-box"] = "flowline"
     places = {}
     if "curvilinear-box" in wanted and "curvilinear-box" not in lacks:
-        places = {
-            name: _curvilinear(line, region, width_m, settings, ground) for name, line in flowlines.items()
-        }
+        places = {name: _curvilinear(line, region, width_m, settings, ground) for name, line in flowlines.items()}
     return Layout(crs, ground, wanted, dict(flowlines), flowbox, places, inferred, lacks)
 
 
-def _methods(
-    methods: Sequence[str] | None, *, has_box: bool, has_line: bool
-) -> tuple[tuple[str, ...], dict[str, str]]:
+def _methods(methods: Sequence[str] | None, *, has_box: bool, has_line: bool) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the methods to measure by, and what each of them lacks."""
     possible = {"rectilinear-box": has_box, "curvilinear-box": has_line, "centreline": has_line}
     if methods is None and not any(possible.values()):
-        return ("centreline",), {"centreline": "flowline"}
+        return ("centreline",), {"centreline": "flowline or box"}
     if methods is not None and (unknown := sorted(set(methods) - set(METHODS))):
         raise InputError(f"unknown method {', '.join(unknown)}; there are: {', '.join(METHODS)}")
     wanted = tuple(m for m in METHODS if (possible[m] if methods is None else m in methods))
@@ -259,9 +252,7 @@ def _curvilinear(
     if width is None:
         width = settings["box_width_m"] * ground.point_scale(middle)
     box = curvilinear_box(line, width)
-    return CurvilinearPlace(
-        box, np.concatenate([[0.0], np.cumsum([ground.area(cell) for cell in box.cells])])
-    )
+    return CurvilinearPlace(box, np.concatenate([[0.0], np.cumsum([ground.area(cell) for cell in box.cells])]))
 
 
 def fjord_width(line: LineString, fjord: Any) -> float | None:
@@ -276,12 +267,8 @@ def fjord_width(line: LineString, fjord: Any) -> float | None:
         here = line.interpolate(s)
         before, after = line.interpolate(max(s - 50, 0)), line.interpolate(min(s + 50, line.length))
         ux, uy = np.array([after.x - before.x, after.y - before.y]) / before.distance(after)
-        across = LineString(
-            [(here.x - uy * reach, here.y + ux * reach), (here.x + uy * reach, here.y - ux * reach)]
-        )
-        chords = [
-            c for c in shapely.get_parts(shapely.intersection(across, fjord)) if c.distance(here) < 1e-6
-        ]
+        across = LineString([(here.x - uy * reach, here.y + ux * reach), (here.x + uy * reach, here.y - ux * reach)])
+        chords = [c for c in shapely.get_parts(shapely.intersection(across, fjord)) if c.distance(here) < 1e-6]
         widths += [c.length for c in chords if c.length > 0]
     return float(np.median(widths)) if widths else None
 

@@ -73,9 +73,7 @@ def measure_scene(
                 yield from _centreline(scene, front, name, line, layout, sigma, notes, intersection, by)
             elif method == "rectilinear-box":
                 extra = [SeriesReason.DIRECTION_INFERRED] if layout.direction_inferred else []
-                yield _box(
-                    scene, front, method, name, layout.box, None, layout, sigma, [*extra, *notes], settings
-                )
+                yield _box(scene, front, method, name, layout.box, None, layout, sigma, [*extra, *notes], settings)
             else:
                 place = layout.curvilinear[name]
                 box = place.box.window(front)
@@ -124,9 +122,7 @@ def _box(
     )
     common = {"n_intersections": found.n_cuts, "covered_share": found.covered_share}
     if found.inland is None:
-        return _row(
-            scene, method, flowline, status=_status(scene, review=True), reasons=found.reasons, **common
-        )
+        return _row(scene, method, flowline, status=_status(scene, review=True), reasons=found.reasons, **common)
     along = layout.along(method, flowline)
     before = 0.0 if place is None else float(place.true_area_before[box.cells_before])
     scale = layout.scale_at(method, flowline, found.along)

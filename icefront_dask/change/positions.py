@@ -97,16 +97,12 @@ def lines_of(geometry: Any) -> list[LineString]:
         return []
     parts = shapely.get_parts(geometry)
     flat = [
-        line
-        for part in parts
-        for line in (shapely.get_parts(part) if part.geom_type == "MultiLineString" else [part])
+        line for part in parts for line in (shapely.get_parts(part) if part.geom_type == "MultiLineString" else [part])
     ]
     return [line for line in flat if line.geom_type in ("LineString", "LinearRing") and line.length > 0]
 
 
-def box_position(
-    front: Any, box: FlowBox, *, min_covered_share: float = 0.8, smooth: float = 250.0
-) -> BoxPosition:
+def box_position(front: Any, box: FlowBox, *, min_covered_share: float = 0.8, smooth: float = 250.0) -> BoxPosition:
     """Measure a front as the area of the box inland of it, divided by the box's width.
 
     The inland part is the one that holds the guide's inland end, however often the front cuts the box. A
@@ -133,9 +129,7 @@ def box_position(
         return BoxPosition.missing(SeriesReason.OUTSIDE_BOX)
     seen = shapely.multilinestrings(inside)
     ring = box.polygon.exterior
-    n_cuts = len(
-        shapely.get_coordinates(shapely.intersection(shapely.multilinestrings(lines_of(front)), ring))
-    )
+    n_cuts = len(shapely.get_coordinates(shapely.intersection(shapely.multilinestrings(lines_of(front)), ring)))
     sampled = seen if box.straight else shapely.segmentize(seen, _ACROSS_STEP)
     xy, part = shapely.get_coordinates(sampled), _part_index(sampled)
     across, along = box.across(xy), box.along(xy)
@@ -168,7 +162,8 @@ def box_position(
         reasons.append(SeriesReason.CLOSED_TO_SIDE)
     length = float(np.sum(shapely.length(shapely.simplify(inside, smooth))))
     weight = np.hypot(*np.diff(xy, axis=0, append=xy[-1:]).T) * np.append(part[1:] == part[:-1], False)
-    relief = float(np.sqrt(np.cov(along, aweights=weight))) if weight.sum() > 0 and len(along) > 2 else 0.0
+    mean = np.average(along, weights=weight)
+    relief = float(np.sqrt(np.average((along - mean) ** 2, weights=weight)))
     return BoxPosition(
         position,
         low,
@@ -202,9 +197,7 @@ def centreline_crossings(
     met = shapely.intersection(shapely.multilinestrings(lines), flowline) if lines else GeometryCollection()
     extrapolated = False
     if met.is_empty and extrapolate_by > 0 and lines:
-        drawn = [
-            line for end in _free_ends(lines) if (line := _draw_out(*end, reach, extrapolate_by)) is not None
-        ]
+        drawn = [line for end in _free_ends(lines) if (line := _draw_out(*end, reach, extrapolate_by)) is not None]
         hits = [(hit, line) for line in drawn if not (hit := shapely.intersection(line, flowline)).is_empty]
         if hits:
             met, line = min(hits, key=lambda pair: shapely.distance(Point(pair[1].coords[0]), pair[0]))

@@ -10,7 +10,7 @@ SEPARATOR = "; "
 
 
 class SeriesStatus(StrEnum):
-    """Status of a row, the same words as those of a front."""
+    """Status of a row: the words of ``fronts.status.Status``, whose room loads PyTorch and this one does not."""
 
     ACCEPTED = "accepted"
     REVIEW = "review"
@@ -40,13 +40,9 @@ class SeriesReason(StrEnum):
     RETREAT_UNDONE = "retreat_undone"
     MELANGE = "melange_suspected"
     # notes on values which stand
-    CLOSED_TO_SIDE = (
-        "closed_to_side"  # the front ends short of a side of the box by at most a fifth of the width
-    )
+    CLOSED_TO_SIDE = "closed_to_side"  # the front ends short of a side of the box by at most a fifth of the width
     UNCERTAINTY_ASSUMED = "uncertainty_assumed"
-    DIRECTION_INFERRED = (
-        "direction_inferred"  # the sea was found from the record and the ice sheet's interior
-    )
+    DIRECTION_INFERRED = "direction_inferred"  # the sea was found from the record and the ice sheet's interior
 
 
 def add_reason(present: str, *reasons: str) -> str:

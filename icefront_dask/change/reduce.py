@@ -86,14 +86,10 @@ def reduce_regions(
         For parts of a region that is not among `regions`, or for options which belong to one region.
     """
     if refused := sorted({"flowlines", "box", "date_column", "region"} & set(options)):
-        raise InputError(
-            f"{', '.join(refused)} cannot be the same for all regions; put them into the regions"
-        )
+        raise InputError(f"{', '.join(refused)} cannot be the same for all regions; put them into the regions")
     by_name = {region.name: region for region in regions}
     if unknown := sorted(set(parts) - set(by_name)):
-        raise InputError(
-            f"fronts of unknown regions: {', '.join(unknown)}; the regions are {', '.join(by_name)}"
-        )
+        raise InputError(f"fronts of unknown regions: {', '.join(unknown)}; the regions are {', '.join(by_name)}")
     options = {"on_missing": "flag", **options, "methods": None if methods is None else tuple(methods)}
     every_series, every_statistics = [], []
     for name in sorted(parts):
@@ -137,17 +133,13 @@ def _measure_block(block: gpd.GeoDataFrame, region: Region, options: Mapping[str
         true_scale=options.get("true_scale", True),
         on_missing=options["on_missing"],
     )
-    keywords = {
-        key: options[key] for key in ("intersection", "extrapolate", "uncertainty_m") if key in options
-    }
+    keywords = {key: options[key] for key in ("intersection", "extrapolate", "uncertainty_m") if key in options}
     return measure_fronts(prepare_fronts(block, region), layout, settings, **keywords)
 
 
 def _finish(rows: list[pd.DataFrame], region: Region, options: Mapping[str, Any]) -> pd.DataFrame:
     keywords = {key: options[key] for key in ("check", "v_max_m_per_day") if key in options}
-    stacked = pd.concat(
-        [block for block in rows if len(block)] or [empty_series()], ignore_index=True
-    ).astype(DTYPES)
+    stacked = pd.concat([block for block in rows if len(block)] or [empty_series()], ignore_index=True).astype(DTYPES)
     return finish_series(stacked, north=_north(region), **keywords)
 
 

@@ -91,9 +91,7 @@ def amplitude_lower_bound(
     error of such a difference; not below 0. NaN if no year has two months with fronts.
     """
     level = position_m - rate * (years - years.mean())
-    frame = pd.DataFrame(
-        {"year": np.floor(years), "month": np.floor(years % 1 * 12), "level": level, "sigma": sigma_m}
-    )
+    frame = pd.DataFrame({"year": np.floor(years), "month": np.floor(years % 1 * 12), "level": level, "sigma": sigma_m})
     months = frame.groupby(["year", "month"], as_index=False)[["level", "sigma"]].median()
     seen = months.groupby("year").filter(lambda year: len(year) >= 2).groupby("year")
     if not len(seen):

@@ -189,9 +189,7 @@ def measure_fronts(
     for values, geometry in zip(table.itertuples(index=False, name=None), dated.geometry, strict=True):
         scene = dict(zip(names, values, strict=True))
         key = {name: scene[name] for name in ("datetime", "scene_id", "sensor", "pixel_size_m")}
-        measured = measure_scene(
-            scene, geometry, layout, settings, intersection=intersection, extrapolate=extrapolate
-        )
+        measured = measure_scene(scene, geometry, layout, settings, intersection=intersection, extrapolate=extrapolate)
         rows += [{"region": dated.region, **key, **row} for row in measured]
     return pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES) if rows else empty_series()
 
@@ -211,14 +209,10 @@ def _with_changes(series: pd.DataFrame) -> pd.DataFrame:
     series = series.assign(change_m=np.nan)
     accepted = series[series["status"] == SeriesStatus.ACCEPTED]
     for _, group in accepted.groupby(["region", "method", "flowline"], sort=False):
-        main = group[
-            group["crossing"] == group.groupby(["datetime", "scene_id"])["crossing"].transform("max")
-        ]
+        main = group[group["crossing"] == group.groupby(["datetime", "scene_id"])["crossing"].transform("max")]
         moments = main.groupby("datetime")["position_m"].mean()
         before = moments.shift(1).reindex(group["datetime"]).to_numpy()
         series.loc[group.index, "change_m"] = group["position_m"].to_numpy() - before
         first = group.index[np.isnan(before)]
-        series.loc[first, "reason"] = [
-            add_reason(r, SeriesReason.FIRST_DATE) for r in series.loc[first, "reason"]
-        ]
+        series.loc[first, "reason"] = [add_reason(r, SeriesReason.FIRST_DATE) for r in series.loc[first, "reason"]]
     return series

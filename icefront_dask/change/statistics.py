@@ -121,14 +121,15 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
         dict(zip(_GROUP, names, strict=True)) | _statistics(group, settings)
         for names, group in series.groupby(_GROUP, sort=True)
     ]
-    return pd.DataFrame(rows, columns=list(STATISTICS_DTYPES)).astype(STATISTICS_DTYPES)
+    table = pd.DataFrame(rows, columns=list(STATISTICS_DTYPES))
+    for name, dtype in STATISTICS_DTYPES.items():
+        table[name] = pd.to_datetime(table[name], utc=True) if dtype == _TIME else table[name]
+    return table.astype(STATISTICS_DTYPES)
 
 
 def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
     scenes = group.drop_duplicates(["datetime", "scene_id"])["status"].value_counts()
-    out: dict[str, Any] = {
-        name: _empty(dtype) for name, dtype in STATISTICS_DTYPES.items() if name not in _GROUP
-    }
+    out: dict[str, Any] = {name: _empty(dtype) for name, dtype in STATISTICS_DTYPES.items() if name not in _GROUP}
     for status in (SeriesStatus.REVIEW, SeriesStatus.REJECTED, SeriesStatus.NO_FRONT, SeriesStatus.FAILED):
         out[f"n_{status}"] = int(scenes.get(str(status), 0))
     days = _daily(group)
@@ -151,9 +152,7 @@ def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, A
     }
     if len(days) < 2:
         return out | {"reason": "change: one date only"}
-    net, same = net_change(
-        t, position, sigma, tolerance_days=settings["same_season_days"], level=settings["level"]
-    )
+    net, same = net_change(t, position, sigma, tolerance_days=settings["same_season_days"], level=settings["level"])
     out |= _difference("net_change", net, times) | {"net_change_same_season": same}
     if not same:
         reasons.append("net_change: no two dates of the same season, first to last")
@@ -214,9 +213,7 @@ def _sensor_groups(sensor: pd.Series) -> npt.NDArray[np.int64] | None:
     return sensor.map({name: k for k, name in enumerate(common)}).fillna(0).to_numpy(dtype=np.int64)
 
 
-def _rates(
-    days: pd.DataFrame, fit: JointFit | None, settings: Mapping[str, Any], reasons: list[str]
-) -> dict[str, Any]:
+def _rates(days: pd.DataFrame, fit: JointFit | None, settings: Mapping[str, Any], reasons: list[str]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if fit is not None:
         rate = fit.rate(settings["level"])

@@ -164,9 +164,7 @@ def fit_joint_model(
     return JointFit(mean, np.array(covariances), weight / weight.sum(), taus, shares, n - p, n)
 
 
-def design(
-    years: npt.NDArray[np.float64], groups: npt.NDArray[np.int64] | None = None
-) -> npt.NDArray[np.float64]:
+def design(years: npt.NDArray[np.float64], groups: npt.NDArray[np.int64] | None = None) -> npt.NDArray[np.float64]:
     """Return the (n, p) design matrix: level, time, two harmonics of the year, offsets of further groups."""
     centred = years - years.mean()
     angle = 2 * np.pi * years
@@ -249,9 +247,7 @@ def annual_theil_sen(
     if best is None:
         return None
     count, _, times, medians = best
-    slopes = np.sort(
-        [(medians[j] - medians[i]) / (times[j] - times[i]) for i, j in combinations(range(count), 2)]
-    )
+    slopes = np.sort([(medians[j] - medians[i]) / (times[j] - times[i]) for i, j in combinations(range(count), 2)])
     rank = kendall_rank(count, level)
     low, high = (np.nan, np.nan) if rank is None else (slopes[rank], slopes[-1 - rank])
     return RateInterval(float(np.median(slopes)), float(low), float(high), count)
