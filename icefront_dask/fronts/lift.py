@@ -178,20 +178,26 @@ def _check(prediction: xr.Dataset) -> None:
 
 def _geobox(prediction: xr.Dataset) -> Any:
     geobox = prediction["ice"].odc.geobox
-    if geobox is None:
+    if geobox is None or not all(_regular(prediction[name].to_numpy()) for name in ("y", "x")):
         raise GridError("y and x of the prediction are no regular grid; resample it to one")
     if geobox.crs is None:
         raise NotGeoreferencedError("the prediction has no CRS; write one with data.rio.write_crs('EPSG:…')")
     return geobox
 
 
+def _regular(values: npt.NDArray[Any]) -> bool:
+    even = np.linspace(values[0], values[-1], len(values))
+    step = abs(values[-1] - values[0]) / max(len(values) - 1, 1)
+    return bool(np.abs(values - even).max() <= 0.01 * step)
+
+
 def _scenes(prediction: xr.Dataset) -> list[dict[str, Any]]:
     count = prediction.sizes.get("time", 1)
-    known = {
-        name: np.atleast_1d(prediction[name].values)
-        for name in _SCENE_COORDINATES
-        if name in prediction.coords and prediction[name].dims in {(), ("time",)}
-    }
+    names = [
+        name for name in _SCENE_COORDINATES if name in prediction.coords and prediction[name].dims in {(), ("time",)}
+    ]
+    coordinates = prediction.coords.to_dataset()[names].compute()
+    known = {name: np.atleast_1d(coordinates[name].to_numpy()) for name in names}
     scenes = [{name: values[i if len(values) > 1 else 0] for name, values in known.items()} for i in range(count)]
     if "scene_id" not in known:
         names = [_name(scene.get("time")) for scene in scenes]

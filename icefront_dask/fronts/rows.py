@@ -94,10 +94,16 @@ def true_pixel_size_m(geobox: Any) -> float:
     rows, cols = geobox.shape.yx
     corner = np.array([cols // 2, rows // 2])
     sides = [
-        true_length_m(np.array([affine * tuple(corner), affine * tuple(corner + step)]), crs)
+        true_length_m(np.column_stack(_apply(affine, *np.array([corner, corner + step]).T)), crs)
         for step in (np.array([1, 0]), np.array([0, 1]))
     ]
     return math.sqrt(sides[0] * sides[1])
+
+
+def _apply(
+    affine: Any, x: npt.NDArray[Any], y: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return affine.a * x + affine.b * y + affine.c, affine.d * x + affine.e * y + affine.f
 
 
 def guide(region: Any, geobox: Any) -> Guide:
@@ -140,7 +146,7 @@ def _ends(line: shapely.LineString, geobox: Any, fjord: npt.NDArray[np.bool_] | 
     """Return row and column of the first and last place of a flowline on the grid and in the fjord."""
     inverse = ~geobox.affine
     corners = shapely.get_coordinates(line)
-    cols, rows = inverse * (corners[:, 0], corners[:, 1])
+    cols, rows = _apply(inverse, *corners.T)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(cols), np.diff(rows)))])
     at = np.linspace(0.0, along[-1], max(int(along[-1] * 2), 2))
     row, col = np.interp(at, along, rows), np.interp(at, along, cols)
@@ -215,7 +221,7 @@ def front_rows(
     for number, front in enumerate(traced):
         line, length = None, math.nan
         if len(front.xy):
-            x, y = geobox.affine * (front.xy[:, 0], front.xy[:, 1])
+            x, y = _apply(geobox.affine, *front.xy.T)
             xy = np.column_stack([x, y])
             # The glacier stays on the left on grids whose rows go north.
             xy = xy if geobox.affine.determinant < 0 else xy[::-1]

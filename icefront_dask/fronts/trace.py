@@ -218,7 +218,9 @@ def _measure(xy: Float, level: Image, scene: Scene) -> _Piece:
     options = scene.options
     across = look_across(xy, scene.front, level, reach=_AGREE_REACH_PX, weak=options.weak_threshold)
     known = isolate.lookup(scene.known, xy)
-    seen = known & ((np.abs(across.ridge) <= _SEEN_PX) | (np.abs(across.crossing) <= _SEEN_PX))
+    # Beside a gap the ridge has no centre, but it is there.
+    ridge = (np.abs(across.ridge) <= _SEEN_PX) | (np.isnan(across.ridge) & (across.peak > 0))
+    seen = known & (ridge | (np.abs(across.crossing) <= _SEEN_PX))
     contrast = across.contrast[np.isfinite(across.contrast)]
     extent = None
     if scene.walls is not None:

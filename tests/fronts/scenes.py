@@ -36,12 +36,19 @@ def centres(shape):
     return np.column_stack([cols.ravel() + 0.5, rows.ravel() + 0.5])
 
 
+def away(line, points, farthest=40.0):
+    """Distance of points to a line, at most `farthest`."""
+    found = KDTree(shapely.get_coordinates(line)).query(points, distance_upper_bound=farthest)[0]
+    return np.minimum(found, farthest)
+
+
 def render(truth, ice, shape, *, blur=0.5, strength=0.95, fjord=None, flow=None):
     """Render a front (n, 2) and the ice (polygon) that it bounds."""
-    line = shapely.segmentize(shapely.LineString(truth), 0.1)
+    line = shapely.segmentize(shapely.LineString(truth), 0.25)
     points = centres(shape)
-    near = KDTree(shapely.get_coordinates(line)).query(points)[0].reshape(shape)
-    edge = KDTree(shapely.get_coordinates(shapely.segmentize(ice, 0.1))).query(points)[0].reshape(shape)
+    near = away(line, points).reshape(shape)
+    edge = away(shapely.segmentize(ice, 0.25), points).reshape(shape)
+    shapely.prepare(ice)
     inside = shapely.contains_xy(ice, points).reshape(shape)
     signed = np.where(inside, edge, -edge)
     return Rendered(
@@ -81,9 +88,7 @@ def fjord_scene(function, *, shape=(160, 200), half_width=70.0, bend=0.0, **opti
     """A glacier in a channel between walls of rock (ice probability 1), flowing down the image."""
     fjord = channel(shape, half_width, bend=bend)
     whole = across(function, 0.0, float(shape[1]))
-    inside = fjord[
-        np.clip(whole[:, 1].astype(int), 0, shape[0] - 1), np.clip(whole[:, 0].astype(int), 0, shape[1] - 1)
-    ]
+    inside = fjord[np.clip(whole[:, 1].astype(int), 0, shape[0] - 1), np.clip(whole[:, 0].astype(int), 0, shape[1] - 1)]
     truth = whole[inside]
     scene = render(
         truth,

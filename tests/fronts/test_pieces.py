@@ -1,0 +1,354 @@
+"""The steps of tracing, each against what is known of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
+
+from icefront_dask.fronts import isolate
+from icefront_dask.fronts.options import resolve
+from icefront_dask.fronts.refine import (
+    bridged,
+    look_across,
+    oriented,
+    refine,
+    resample,
+    sample,
+    smooth_line,
+    without_loops,
+)
+from icefront_dask.fronts.ridge import bounding_slices, ridge_pixels
+from icefront_dask.fronts.screen import PARTS, agreement, confidence, judge
+from icefront_dask.fronts.sides import find_sides
+from icefront_dask.fronts.status import Reason, Status
+from tests.fronts.scenes import channel, logistic
+
+SHAPE = (80, 100)
+
+
+def level_edge(place, shape=SHAPE, blur=0.6):
+    """Ice above y = place, and the ridge there."""
+    rows = np.arange(shape[0])[:, None] + 0.5 - place
+    ice = np.broadcast_to(logistic(-rows / blur), shape).astype(np.float32)
+    front = np.broadcast_to(logistic((1.5 - np.abs(rows)) / 0.4), shape).astype(np.float32)
+    return ice, front
+
+
+# ridge
+
+
+def test_ridge_of_a_line_is_one_pixel_wide_and_on_it():
+    _, front = level_edge(40.5)
+    pixels = ridge_pixels(front, np.ones(SHAPE, bool), threshold=0.33, smooth_px=0.7, min_px=4)
+    assert np.abs(pixels[:, 0] - 40).max() <= 1
+    assert np.mean(pixels[:, 0] == 40) > 0.95
+    assert len(np.unique(pixels[:, 1])) == len(pixels) >= 96
+
+
+def test_ridge_keeps_to_the_domain_and_drops_specks_holes_and_unknown_pixels():
+    _, front = level_edge(40.5)
+    front = front.copy()
+    front[10, 10] = front[60, 30] = 1.0
+    front[40, 50] = 0.0
+    front[:, 70:75] = np.nan
+    domain = np.ones(SHAPE, bool)
+    domain[:, :20] = False
+    pixels = ridge_pixels(front, domain, threshold=0.33, smooth_px=0.7, min_px=4)
+    assert pixels[:, 1].min() >= 20
+    assert set(pixels[:, 0]) <= {39, 40, 41}
+    assert not np.isin(pixels[:, 1], [71, 72, 73]).any()
+    assert len(ridge_pixels(front, np.zeros(SHAPE, bool), threshold=0.33, smooth_px=0.7, min_px=4)) == 0
+
+
+def test_bounding_slices():
+    mask = np.zeros(SHAPE, bool)
+    assert bounding_slices(mask, 3) is None
+    mask[10, 97] = mask[20, 50] = True
+    assert bounding_slices(mask, 3) == (slice(7, 24), slice(47, 100))
+
+
+# sides
+
+DOMAIN = np.ones(SHAPE, bool)
+NO_RIDGE = np.empty((0, 2), dtype=np.intp)
+FLOW = [((2.0, 50.0), (77.0, 50.0))]
+
+
+def sides_of(ice, known=None, flows=FLOW, ridge=NO_RIDGE, domain=DOMAIN):
+    return find_sides(ice, np.isfinite(ice) if known is None else known, domain, ridge, flows, fill_px=8)
+
+
+def test_edge_lies_at_one_half():
+    found = sides_of(level_edge(40.3)[0])
+    assert np.abs(found.edge[:, 1] - 40.3).max() < 0.03
+    assert not found.detached
+
+
+def test_bergs_nunataks_and_polynyas_make_no_edge():
+    ice = level_edge(40.3)[0].copy()
+    ice[60:66, 20:30] = 1.0  # a berg
+    ice[10:16, 60:70] = 0.0  # a polynya
+    found = sides_of(ice)
+    assert np.abs(found.edge[:, 1] - 40.3).max() < 0.03
+    assert (found.level[60:66, 20:30] == 0).all()
+    assert (found.level[10:16, 60:70] == 1).all()
+
+
+def test_flowline_says_which_ice_is_the_glacier():
+    """Two bodies of ice of which the smaller is the glacier."""
+    rows = np.arange(SHAPE[0])[:, None] + 0.5
+    ice = np.broadcast_to((rows < 15) | (rows > 40), SHAPE).astype(np.float32)
+    flow = [((2.0, 50.0), (30.0, 50.0))]
+    assert np.abs(sides_of(ice, flows=flow).edge[:, 1] - 15).max() < 0.6
+    assert np.abs(sides_of(ice, flows=[]).edge[:, 1] - 40).max() < 0.6
+    ridge = np.column_stack([np.full(60, 15), np.arange(20, 80)])
+    assert np.abs(sides_of(ice, flows=[], ridge=ridge).edge[:, 1] - 15).max() < 25
+
+
+def test_water_behind_ice_that_fills_the_fjord_is_detached():
+    rows = np.arange(SHAPE[0])[:, None]
+    ice = np.broadcast_to((rows < 30) | ((rows >= 40) & (rows < 55)), SHAPE).astype(np.float32)
+    found = sides_of(ice)
+    assert found.detached
+    assert np.abs(found.edge[:, 1] - 30).max() < 0.6
+
+
+def test_gaps_are_filled_for_the_sides_up_to_their_reach():
+    ice = level_edge(40.3)[0].copy()
+    ice[:, 30:42] = np.nan
+    assert np.ptp(sides_of(ice).edge[:, 0]) > 95
+    ice[:, 30:60] = np.nan
+    assert sides_of(ice).edge[:, 0].max() > 60
+
+
+def test_one_class_or_nothing_has_no_sides():
+    assert sides_of(np.ones(SHAPE, np.float32)) is None
+    assert sides_of(np.zeros(SHAPE, np.float32)) is None
+    assert sides_of(np.full(SHAPE, np.nan, np.float32)) is None
+
+
+# refine
+
+
+@given(st.integers(0, 2**31), st.integers(2, 30), st.integers(2, 30))
+@settings(max_examples=30, deadline=None)
+def test_sample_is_bilinear(seed, height, width):
+    rng = np.random.default_rng(seed)
+    image = rng.random((height, width)).astype(np.float32)
+    xy = rng.uniform(0.5, [width - 0.5, height - 0.5], (50, 2))
+    wanted = map_coordinates(image.astype(float), [xy[:, 1] - 0.5, xy[:, 0] - 0.5], order=1)
+    assert np.allclose(sample(image, xy), wanted, atol=1e-6)
+
+
+def test_sample_is_nan_outside_and_beside_nan_but_not_on_its_neighbours_centre():
+    image = np.ones((5, 5), np.float32)
+    image[2, 2] = np.nan
+    xy = np.array([[-0.1, 2.0], [5.1, 2.0], [2.3, 2.5], [1.5, 2.5], [0.1, 0.1]])
+    assert np.isnan(sample(image, xy)).tolist() == [True, True, True, False, False]
+
+
+def test_resample_keeps_ends_and_length():
+    line = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 0.0], [3.0, 7.5]])
+    out = resample(line)
+    assert np.allclose(out[[0, -1]], line[[0, -1]])
+    assert np.hypot(*np.diff(out, axis=0).T).max() <= 1.0 + 1e-9
+    assert shapely.LineString(out).hausdorff_distance(shapely.LineString(line)) < 0.75
+    assert resample(line[1:3]).tolist() == [[3.0, 0.0]]
+
+
+@given(st.floats(0.1, 5), st.integers(2, 40))
+@settings(max_examples=25, deadline=None)
+def test_smoothing_leaves_straight_lines_alone(sigma, n):
+    line = np.linspace([1.0, 2.0], [30.0, -5.0], n)
+    assert np.allclose(smooth_line(line, sigma), line)
+
+
+def test_orientation_puts_the_ice_on_the_left():
+    ice, _ = level_edge(40.0)
+    line = np.column_stack([np.arange(10.0, 90.0), np.full(80, 40.0)])
+    assert oriented(line, ice)[0, 0] == 10.0
+    assert oriented(line[::-1], ice)[0, 0] == 10.0
+    assert oriented(line, 1 - ice)[0, 0] == 89.0
+
+
+@pytest.mark.parametrize("place", [40.0, 40.25, 40.5, 40.9])
+def test_outputs_across_a_line(place):
+    ice, front = level_edge(place)
+    line = np.column_stack([np.arange(20.0, 80.0), np.full(60, 40.5)])
+    across = look_across(line, front, ice, reach=6.0, weak=0.1)
+    assert np.allclose(across.ridge, place - 40.5, atol=0.1)
+    assert np.allclose(across.crossing, place - 40.5, atol=0.1)
+    assert across.peak.min() > 0.9
+    assert across.contrast.min() > 0.98
+    assert across.variance.max() < 0.6
+
+
+def test_outputs_across_a_line_where_they_say_nothing():
+    ice, front = level_edge(40.0)
+    line = np.column_stack([np.arange(20.0, 80.0), np.full(60, 60.0)])
+    across = look_across(line, front, ice, reach=6.0, weak=0.1)
+    assert np.isnan(across.ridge).all()
+    assert np.isnan(across.crossing).all()
+    assert np.isnan(across.variance).all()
+    assert (across.peak == 0).all()
+
+
+def test_refining_moves_a_line_off_by_pixels_onto_the_front():
+    ice, front = level_edge(40.3)
+    rough = np.column_stack([np.arange(20.0, 80.0), 40.3 + 2 * np.sin(np.arange(60) / 3)])
+    line = refine(rough, front, ice, reach=3.0, weak=0.1, ice_weight=0.5, smooth_px=1.5, max_smoothing_px=0.5)
+    assert np.abs(line[5:-5, 1] - 40.3).max() < 0.1
+    assert shapely.LineString(line).is_simple
+
+
+def test_bridge_goes_on_round_a_circle():
+    angle = np.linspace(0, np.pi, 95)
+    circle = 30 * np.column_stack([np.cos(angle), np.sin(angle)])
+    seen = np.ones(95, bool)
+    seen[40:60] = False
+    broken = circle.copy()
+    broken[40:60] = np.linspace(circle[39], circle[60], 22)[1:-1]
+    assert np.abs(np.hypot(*broken.T) - 30).max() > 1.5
+    assert np.abs(np.hypot(*bridged(broken, seen).T) - 30).max() < 0.5
+    assert np.array_equal(bridged(circle, np.ones(95, bool)), circle)
+
+
+def test_bridge_never_swings_far():
+    left = np.column_stack([np.arange(10.0), np.arange(10.0)])
+    right = np.column_stack([np.arange(20.0, 30.0), np.arange(10.0)])
+    gap = np.linspace(left[-1], right[0], 13)[1:-1]
+    line = np.vstack([left, gap, right])
+    seen = np.r_[np.ones(10, bool), np.zeros(11, bool), np.ones(10, bool)]
+    out = bridged(line, seen)
+    chord = shapely.LineString([left[-1], right[0]])
+    length = chord.length
+    assert max(shapely.distance(shapely.points(out[10:21]), chord)) <= 0.25 * length + 1e-9
+
+
+def test_loops_are_cut():
+    t = np.linspace(0, 2 * np.pi, 30)
+    loop = np.column_stack([20 + 3 * np.sin(t), 3 - 3 * np.cos(t)])
+    line = np.vstack([np.column_stack([np.arange(20.0), np.zeros(20)]), loop, [[21.0, 0.1], [30.0, 0.1]]])
+    assert not shapely.LineString(line).is_simple
+    out = without_loops(line)
+    assert shapely.LineString(out).is_simple
+    assert np.allclose(out[[0, -1]], line[[0, -1]])
+
+
+# isolate
+
+
+def test_walls_are_the_pixels_outside_and_not_the_edge_of_the_grid():
+    fjord = channel(SHAPE, 20.0)
+    walls = isolate.Walls(fjord)
+    distance = walls.distance(np.array([[30.0, 1.0], [50.0, 40.0], [69.5, 79.0], [5.0, 40.0]]))
+    assert distance[:3].tolist() == pytest.approx([0.0, 20.0, 0.5], abs=0.51)
+    assert np.isinf(isolate.Walls(np.ones(SHAPE, bool)).distance(np.zeros((1, 2)))).all()
+
+
+def test_split_cuts_long_bad_runs_and_bad_ends_only():
+    line = np.column_stack([np.arange(30.0), np.zeros(30)])
+    bad = np.zeros(30, bool)
+    bad[[0, 1, 10, 11, 20, 21, 22, 29]] = True
+    pieces = isolate.split(line, bad, tolerance=2)
+    assert [(p[0, 0], p[-1, 0]) for p in pieces] == [(2, 19), (23, 28)]
+    assert isolate.split(line, np.ones(30, bool), tolerance=2) == []
+
+
+def test_ends_along_a_wall_are_trimmed_and_ends_at_a_wall_stay():
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    across = np.column_stack([np.arange(30.5, 70.0), np.full(40, 40.0)])
+    along = np.column_stack([np.full(25, 31.5), np.arange(65.0, 40.0, -1)])
+    assert len(isolate.trim_walls(across, walls, 3.0)) >= 39
+    trimmed = isolate.trim_walls(np.vstack([along, across]), walls, 3.0)
+    assert len(trimmed) <= 42
+    assert len(isolate.trim_walls(along, walls, 3.0)) == 0
+
+
+def test_ends_reach_the_wall_if_it_is_near():
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    near = np.column_stack([np.arange(33.0, 60.0), np.full(27, 40.0)])
+    out = isolate.reach_walls(near, walls, 4.0)
+    assert out[:, 0].min() == pytest.approx(30.0, abs=0.51)
+    assert out[:, 0].max() == 59.0
+
+
+@pytest.mark.parametrize(("left", "right", "share"), [(30, 70, 1.0), (30, 50, 0.5), (40, 60, 0.5), (45, 55, 0.25)])
+def test_share_of_the_width(left, right, share):
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    line = np.column_stack([np.linspace(left, right, 40), np.full(40, 40.0)])
+    found = isolate.extent(line, walls, np.ones(SHAPE, bool), 2.0)
+    assert found.share == pytest.approx(share, abs=0.03)
+    assert found.open_ends == 0
+
+
+def test_ends_at_missing_pixels_are_open():
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    valid = np.ones(SHAPE, bool)
+    valid[:, 51:] = False
+    line = np.column_stack([np.arange(30.5, 50.0), np.full(20, 40.0)])
+    assert isolate.extent(line, walls, valid, 2.0).open_ends == 1
+    assert isolate.open_ends(line, valid) == 1
+
+
+# screen
+
+GOOD = dict.fromkeys(PARTS, 1.0)
+
+
+def test_confidence_is_a_weighted_geometric_mean():
+    options = resolve(None)
+    assert confidence(GOOD, options) == pytest.approx(1.0)
+    halved = confidence(GOOD | {"ridge": 0.5}, options)
+    total = sum(getattr(options, f"weight_{name}") for name in PARTS)
+    assert halved == pytest.approx(0.5 ** (options.weight_ridge / total))
+    assert confidence(GOOD | {"coverage": math.nan, "ridge": 0.5}, options) < halved
+    assert 0 < confidence(dict.fromkeys(PARTS, 0.0), options) < 0.1
+
+
+@given(st.fixed_dictionaries({name: st.floats(0, 1) for name in PARTS}), st.sampled_from(PARTS), st.floats(0, 1))
+def test_confidence_never_falls_when_a_part_rises(parts, name, better):
+    options = resolve(None)
+    raised = parts | {name: max(parts[name], better)}
+    assert confidence(raised, options) >= confidence(parts, options) - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("changes", "more", "status", "reason"),
+    [
+        ({}, {}, Status.ACCEPTED, Reason.NONE),
+        ({"coverage": math.nan}, {"open_ends": 2}, Status.ACCEPTED, Reason.NONE),
+        ({"ridge": 0.0}, {}, Status.REVIEW, Reason.CONTOUR_ONLY),
+        ({"agreement": 0.1}, {}, Status.REVIEW, Reason.OUTPUTS_DISAGREE),
+        ({"uniqueness": 0.1}, {}, Status.REVIEW, Reason.AMBIGUOUS),
+        ({"gap": 0.5}, {}, Status.REVIEW, Reason.GAPS),
+        ({"coverage": 0.4}, {}, Status.REVIEW, Reason.PARTIAL),
+        ({"coverage": 0.4}, {"open_ends": 1}, Status.REVIEW, Reason.LEAVES_SCENE),
+        ({"cloud": 0.5}, {}, Status.REVIEW, Reason.CLOUDS),
+        ({}, {"detached": True}, Status.REVIEW, Reason.DETACHED_ICE),
+        ({}, {"value": 0.5}, Status.REVIEW, Reason.LOW_CONFIDENCE),
+        ({}, {"value": 0.1}, Status.REJECTED, Reason.LOW_CONFIDENCE),
+        ({"agreement": 0.1}, {"value": 0.1}, Status.REJECTED, Reason.OUTPUTS_DISAGREE),
+    ],
+)
+def test_status_and_reason(changes, more, status, reason):
+    given_ = {"value": 0.9, "detached": False, "open_ends": 0} | more
+    value = given_.pop("value")
+    assert judge(value, GOOD | changes, resolve(None), **given_) == (status, reason)
+
+
+def test_agreement_counts_the_worst_stretch():
+    ice, front = level_edge(40.0, (80, 200))
+    line = np.column_stack([np.arange(10.0, 190.0), np.full(180, 40.0)])
+    hidden = front.copy()
+    hidden[:, 100:160] = 0.0
+    whole, part = (look_across(line, image, ice, reach=6.0, weak=0.1) for image in (front, hidden))
+    assert agreement(whole, silent=False) > 0.95
+    assert agreement(part, silent=False) == pytest.approx((120 / 180 + 0) / 2, abs=0.05)
+    assert math.isnan(agreement(whole, silent=True))

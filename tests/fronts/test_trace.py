@@ -1,0 +1,489 @@
+"""Fronts of rendered scenes against the lines that they were rendered from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from icefront_dask.errors import ConfigError, InputError
+from icefront_dask.fronts import Reason, Status, trace_scene
+from tests.fronts.scenes import (
+    across,
+    blob,
+    channel,
+    distances,
+    fjord_scene,
+    glacier_in,
+    render,
+    stripes,
+    without,
+)
+
+SHAPE = (160, 200)
+SHAPES = {
+    "line": lambda x: 80.3 + 0 * x,
+    "slope": lambda x: 50 + 0.37 * x,
+    "arc": lambda x: 20 + np.sqrt(np.maximum(90.0**2 - (x - 100) ** 2, 0)),
+    "sinus": lambda x: 80 + 15 * np.sin(x / 12),
+}
+
+
+@cache
+def scene(name, **options):
+    return fjord_scene(SHAPES[name], **options)
+
+
+@cache
+def open_scene(name):
+    """The front runs from edge to edge; neither fjord nor flowline is known."""
+    truth = across(SHAPES[name], 12.0, 188.0)
+    return render(truth, glacier_in(SHAPE, truth), SHAPE)
+
+
+def trace(rendered, **options):
+    return trace_scene(rendered.ice, rendered.front, rendered.valid, **(rendered.arguments() | options))
+
+
+def errors(fronts, truth):
+    """Distances of all lines to the true one and of the true one to the nearest of them."""
+    pairs = [distances(front.xy, truth) for front in fronts]
+    return np.concatenate([there for there, _ in pairs]), np.min([back for _, back in pairs], axis=0)
+
+
+def assert_on(fronts, truth, *, mean=0.5, largest=1.5, length_share=0.97):
+    there, back = errors(fronts, truth)
+    assert np.concatenate([there, back]).mean() <= mean
+    assert max(there.max(), back.max()) <= largest
+    wanted = shapely.LineString(truth).length
+    assert sum(front.length_px for front in fronts) == pytest.approx(wanted, rel=1 - length_share)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("bend", [0.0, 20.0])
+def test_front_in_a_fjord(name, bend):
+    rendered = scene(name, bend=bend)
+    fronts = trace(rendered)
+    assert_on(fronts, rendered.truth, mean=0.1, largest=1.0)
+    (front,) = fronts
+    assert (front.status, front.reason) == (Status.ACCEPTED, Reason.NONE)
+    assert front.confidence > 0.9
+    assert front.fjord_share == pytest.approx(1.0, abs=0.02)
+    assert front.gap_fraction <= 0.03
+    assert 0.3 <= front.uncertainty_px < 1.0
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_front_of_an_arbitrary_scene(name):
+    rendered = open_scene(name)
+    (front,) = fronts = trace(rendered)
+    assert_on(fronts, rendered.truth, mean=0.1, largest=1.6)
+    assert front.status == Status.ACCEPTED
+    assert np.isnan(front.fjord_share)
+
+
+def test_circle_round_an_ice_cap():
+    angle = np.linspace(0, 2 * np.pi, 800)
+    truth = np.column_stack([100 + 55.5 * np.cos(angle), 80 + 55.5 * np.sin(angle)])
+    rendered = render(truth, shapely.Polygon(truth), SHAPE)
+    (front,) = trace(rendered)
+    there, back = distances(front.xy, truth)
+    assert there.max() <= 0.5
+    assert back.mean() <= 0.2  # a circle is cut open at one place
+
+
+def test_ice_tongue():
+    angle = np.linspace(np.pi, 0, 60)
+    side = np.arange(0.5, 40, 0.5)
+    truth = np.array(
+        [(30, 60), (75, 60), *((75, 60 + s) for s in side)]
+        + [(100 + 25 * np.cos(a), 100 + 25 * np.sin(a)) for a in angle]
+        + [*((125, 100 - s) for s in side), (125, 60), (170, 60)]
+    )
+    fjord = channel(SHAPE, 70)
+    rendered = render(truth, glacier_in(SHAPE, truth), SHAPE, fjord=fjord, flow=((3.0, 100.0), (157.0, 100.0)))
+    fronts = trace(replace(rendered, ice=np.where(fjord, rendered.ice, np.float32(0.98))))
+    assert len(fronts) == 1
+    assert_on(fronts, truth, mean=0.1)
+
+
+def with_island():
+    """A front in two pieces, either side of an island of the fjord."""
+    base = scene("arc")
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]] + 0.5
+    island = np.hypot(rows - SHAPES["arc"](np.array(90.0)), cols - 90) < 15
+    beside = np.hypot(base.truth[:, 0] - 90, base.truth[:, 1] - SHAPES["arc"](np.array(90.0))) >= 15
+    left, right = (base.truth[beside & side] for side in (base.truth[:, 0] < 90, base.truth[:, 0] > 90))
+    return replace(
+        base,
+        ice=np.where(island, np.float32(0.98), base.ice),
+        front=np.where(island, np.float32(0.02), base.front),
+        fjord=base.fjord & ~island,
+    ), (left, right)
+
+
+def test_island_splits_the_front_in_two():
+    rendered, (left, right) = with_island()
+    fronts = trace(rendered)
+    assert len(fronts) == 2
+    assert_on(fronts[:1], right)
+    assert_on(fronts[1:], left)
+    assert all(front.status == Status.ACCEPTED and front.fjord_share > 0.95 for front in fronts)
+    assert len(trace(rendered, options={"max_fronts": 1})) == 1
+
+
+def test_two_tributaries_are_two_fronts_and_one_flowline_takes_its_own():
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    arms = ((cols > 20) & (cols < 80)) | ((cols > 120) & (cols < 180))
+    fjord = ((rows > 70) | arms) & (cols > 10) & (cols < 190)
+    truth = across(lambda x: 50 + 0 * x, 0.0, 200.0)
+    base = render(truth, glacier_in(SHAPE, truth), SHAPE, fjord=fjord)
+    left, right = ((3.0, 50.0), (150.0, 100.0)), ((3.0, 150.0), (150.0, 100.0))
+    both = replace(
+        base,
+        ice=np.where(fjord, base.ice, np.float32(0.98)),
+        front=np.where(fjord, base.front, np.float32(0.02)),
+        flow=(left, right),
+    )
+    fronts = trace(both)
+    assert sorted(front.xy[:, 0].mean() for front in fronts) == pytest.approx([50, 150], abs=2)
+    (alone,) = trace(replace(both, flow=right))
+    assert alone.xy[:, 0].mean() == pytest.approx(150, abs=2)
+
+
+@pytest.mark.parametrize("name", ["slope", "arc", "sinus"])
+def test_holes_in_the_data_are_bridged_and_counted(name):
+    base = scene(name)
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    centre = SHAPES[name](np.array(90.0))
+    rendered = without(base, np.hypot(rows - centre, cols - 90) < 8)
+    (front,) = fronts = trace(rendered)
+    assert_on(fronts, rendered.truth)
+    assert front.status == Status.ACCEPTED
+    assert 0.05 < front.gap_fraction < 0.15
+
+
+@pytest.mark.parametrize("name", ["slope", "arc"])
+@pytest.mark.parametrize("slope", [-1.2, 1.5])
+def test_stripes_without_data_are_bridged_and_counted(name, slope):
+    rendered = without(scene(name), stripes(SHAPE, period=36, width=12, slope=slope))
+    (front,) = trace(rendered)
+    there, back = distances(front.xy, rendered.truth)
+    assert there.mean() <= 0.5
+    assert there.max() <= 1.5
+    places = shapely.get_coordinates(shapely.segmentize(shapely.LineString(rendered.truth), 0.5))
+    inner = np.abs(places[:, 0] - 100) < 45  # an end may lie under a stripe
+    assert back[inner].max() <= 1.5
+    on = (front.xy[:, 1].astype(int), np.minimum(front.xy[:, 0].astype(int), SHAPE[1] - 1))
+    assert front.gap_fraction == pytest.approx(1 - rendered.valid[on].mean(), abs=0.05)
+    assert front.gap_fraction > 0.2
+
+
+def test_weak_stretch_of_the_ridge_goes_on_along_the_ice():
+    base = scene("sinus")
+    weak = np.abs(np.arange(SHAPE[1]) - 90) < 20
+    rendered = replace(base, front=np.where(weak, np.float32(0.05), base.front))
+    (front,) = fronts = trace(rendered)
+    assert_on(fronts, rendered.truth)
+    assert front.gap_fraction < 0.05
+
+
+def test_without_a_ridge_the_edge_of_the_ice_is_the_front_and_goes_to_review():
+    base = scene("sinus")
+    (front,) = fronts = trace(replace(base, front=base.front * np.float32(0.01)))
+    assert_on(fronts, base.truth)
+    assert (front.status, front.reason) == (Status.REVIEW, Reason.CONTOUR_ONLY)
+
+
+def test_without_an_edge_of_the_ice_the_ridge_is_the_front_but_never_accepted():
+    base = scene("sinus")
+    (front,) = fronts = trace(replace(base, ice=np.full_like(base.ice, 0.9)))
+    assert_on(fronts, base.truth)
+    assert front.status != Status.ACCEPTED
+    assert front.reason == Reason.OUTPUTS_DISAGREE
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_bergs_and_blobs_change_nothing(name):
+    base = scene(name)
+    row = int(SHAPES[name](np.array(120.0)))
+    berg = blob(base, row + 24, 120, 9, ice=0.97)
+    ringed = blob(blob(base, 132, 120, 9, front=0.9, ice=0.97), 132, 120, 6, front=0.05)
+    grounded = blob(base, row + 9, 120, 10, ice=0.97)
+    pond = blob(base, 20, 110, 8, ice=0.03, front=0.6)
+    for rendered in (berg, ringed, grounded, pond):
+        (front,) = fronts = trace(rendered)
+        assert_on(fronts, base.truth)
+        assert front.status == Status.ACCEPTED
+
+
+def test_rift_linked_to_the_front_is_not_the_front():
+    front = fjord_scene(lambda x: 95 + 5 * np.sin(x / 20))
+    rift = fjord_scene(lambda x: 70 + 3 * np.sin(x / 15))
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    link = (np.abs(cols - 34) < 2) & (rows > 68) & (rows < 97)
+    both = np.maximum.reduce([front.front, rift.front * 0.9, np.where(link, 0.8, 0.0)]).astype(np.float32)
+    fronts = trace(replace(front, front=both))
+    there, back = errors(fronts, front.truth)
+    assert np.mean(there) < 0.5
+    assert np.percentile(there, 95) < 1.5
+    assert back.max() < 1.5
+
+
+def test_tabular_berg_just_detached_goes_to_review():
+    base = fjord_scene(lambda x: 70 + 5 * np.sin(x / 20))
+    rows = np.arange(SHAPE[0])[:, None]
+    tabular = np.where((rows > 85) & (rows < 110), np.float32(0.97), base.ice)
+    (front,) = fronts = trace(replace(base, ice=tabular))
+    assert_on(fronts, base.truth)
+    assert (front.status, front.reason) == (Status.REVIEW, Reason.DETACHED_ICE)
+
+
+def test_line_that_jumps_between_front_and_melange_edge_is_not_accepted():
+    base, edge = (fjord_scene(lambda x, r=row: r + 5 * np.sin(x / 20)) for row in (95, 130))
+    half = np.arange(SHAPE[1])[None, :] > 100
+    (front,) = trace(replace(base, ice=np.where(half, edge.ice, base.ice)))
+    assert front.status == Status.REVIEW
+    assert front.reason == Reason.OUTPUTS_DISAGREE
+
+
+def test_ridge_along_the_wall_is_cut_off():
+    base = scene("sinus")
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    wall = (np.abs(cols - 31.5) < 2) & (rows > 15) & (rows < 145)
+    fronts = trace(replace(base, front=np.maximum(base.front, np.where(wall, np.float32(0.9), 0))))
+    there, back = errors(fronts, base.truth)
+    assert len(fronts) == 1
+    assert there.max() < 4
+    assert np.concatenate([there, back]).mean() < 0.5
+
+
+def test_ridge_outside_the_fjord_is_not_seen():
+    base = scene("arc")
+    decoy = blob(base, 60, 10, 8, front=0.95)
+    assert np.array_equal(trace(decoy)[0].xy, trace(base)[0].xy)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_noise(name):
+    rng = np.random.default_rng(5)
+    base = scene(name)
+    rendered = replace(
+        base,
+        front=np.clip(0.7 * base.front + rng.normal(0, 0.15, SHAPE), 0, 1).astype(np.float32),
+        ice=np.clip(base.ice + rng.normal(0, 0.15, SHAPE), 0, 1).astype(np.float32),
+    )
+    (front,) = fronts = trace(rendered)
+    assert_on(fronts, base.truth)
+    assert front.status == Status.ACCEPTED
+    assert front.confidence < trace(base)[0].confidence
+
+
+def test_uncertainty_grows_with_the_blur_of_the_outputs():
+    values = [trace(scene("arc", blur=blur))[0].uncertainty_px for blur in (0.3, 2.0, 4.0)]
+    assert values == sorted(values)
+    assert values[-1] > 2 * values[0]
+
+
+def test_uncertainty_is_the_spread_that_the_ridge_implies():
+    """A front known to a Gaussian of 2 px gives a ridge that is the box of 1.5 px convolved with it."""
+    from scipy.stats import norm
+
+    rows = np.arange(SHAPE[0])[:, None] + 0.5 - 80.0
+    ridge = norm.cdf((rows + 1.5) / 2) - norm.cdf((rows - 1.5) / 2)
+    ice = norm.cdf(-rows / 2)
+    wide = [np.broadcast_to(values, SHAPE).astype(np.float32) for values in (ice, ridge)]
+    (front,) = trace_scene(*wide, np.ones(SHAPE, dtype=bool), pixel_size_m=30.0)
+    assert front.uncertainty_px == pytest.approx(np.hypot(2.0, 0.3), rel=0.12)
+
+
+def turned(rendered, turn):
+    shape = np.array(rendered.ice.shape)
+    rows, cols = np.mgrid[: shape[0], : shape[1]]
+
+    def point(pixel):
+        """Row and column of the turned pixel that holds a place."""
+        mark = np.hypot(rows + 0.5 - pixel[0], cols + 0.5 - pixel[1])
+        found = np.argwhere(turn(mark) == mark.min())[0]
+        return float(found[0]), float(found[1])
+
+    pieces = {name: turn(getattr(rendered, name)) for name in ("ice", "front", "valid")}
+    fjord = None if rendered.fjord is None else turn(rendered.fjord)
+    flow = None if rendered.flow is None else tuple(point(end) for end in rendered.flow)
+    return replace(rendered, fjord=fjord, flow=flow, **pieces)
+
+
+TURNS = {
+    "quarter": (np.rot90, lambda xy, h, w: np.column_stack([xy[:, 1], w - xy[:, 0]])),
+    "half": (lambda a: np.rot90(a, 2), lambda xy, h, w: np.column_stack([w - xy[:, 0], h - xy[:, 1]])),
+    "mirror": (lambda a: a[:, ::-1], lambda xy, h, w: np.column_stack([w - xy[:, 0], xy[:, 1]])),
+    "transpose": (lambda a: a.T, lambda xy, h, w: xy[:, ::-1]),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("name", ["sinus", "arc"])
+def test_turning_the_scene_turns_the_front(name, turn):
+    change, move = TURNS[turn]
+    base = scene(name)
+    (before,), (after,) = trace(base), trace(turned(base, change))
+    there, back = distances(after.xy, move(before.xy, *SHAPE))
+    assert max(there.max(), back.max()) < 0.75
+    assert np.concatenate([there, back]).mean() < 0.05
+    assert after.confidence == pytest.approx(before.confidence, abs=0.02)
+    assert after.length_px == pytest.approx(before.length_px, rel=0.02)
+    assert after.status == before.status
+
+
+@pytest.mark.parametrize("turn", ["none", *TURNS])
+def test_glacier_is_on_the_left(turn):
+    base = scene("slope")
+    rendered = base if turn == "none" else turned(base, TURNS[turn][0])
+    (front,) = trace(rendered)
+    middle = len(front.xy) // 2
+    x, y = front.xy[middle]
+    dx, dy = front.xy[middle + 5] - front.xy[middle - 5]
+    norm = np.hypot(dx, dy) / 5
+    left = int(y - dx / norm), int(x + dy / norm)
+    right = int(y + dx / norm), int(x - dy / norm)
+    assert rendered.ice[left] > 0.9
+    assert rendered.ice[right] < 0.1
+
+
+def test_moved_and_padded_scene_gives_the_same_line():
+    base = scene("sinus")
+    pad = ((37, 11), (5, 50))
+    moved = replace(
+        base,
+        ice=np.pad(base.ice, pad, constant_values=0.98),
+        front=np.pad(base.front, pad),
+        valid=np.pad(base.valid, pad),
+        fjord=np.pad(base.fjord, pad),
+        flow=tuple((row + 37, col + 5) for row, col in base.flow),
+    )
+    assert np.abs(trace(moved)[0].xy - [5, 37] - trace(base)[0].xy).max() < 1e-9
+
+
+def test_same_input_same_bytes():
+    rendered = without(scene("sinus"), stripes(SHAPE, period=36, width=12, slope=1.5))
+    assert trace(rendered)[0].xy.tobytes() == trace(rendered)[0].xy.tobytes()
+
+
+def test_part_of_the_front_outside_the_data_is_not_invented():
+    base = scene("arc")
+    cols = np.arange(SHAPE[1])[None, :]
+    (most,) = trace(without(base, np.broadcast_to(cols > 125, SHAPE)))
+    (least,) = trace(without(base, np.broadcast_to(cols > 85, SHAPE)))
+    assert most.xy[:, 0].max() < 126.5
+    assert most.fjord_share == pytest.approx(96 / 140, abs=0.05)
+    assert least.fjord_share == pytest.approx(56 / 140, abs=0.08)
+    assert (least.status, least.reason) == (Status.REVIEW, Reason.LEAVES_SCENE)
+
+
+def test_many_gaps_and_clouds_go_to_review():
+    base = scene("line")
+    cols = np.arange(SHAPE[1])[None, :]
+    (gaps,) = trace(without(base, np.broadcast_to(cols % 22 < 11, SHAPE)))
+    assert (gaps.status, gaps.reason) == (Status.REVIEW, Reason.GAPS)
+    assert gaps.gap_fraction == pytest.approx(0.5, abs=0.08)
+    (clouds,) = trace(replace(base, cloud=np.broadcast_to(cols > 100, SHAPE)))
+    assert (clouds.status, clouds.reason) == (Status.REVIEW, Reason.CLOUDS)
+    assert clouds.parts["cloud"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_faint_outputs_lose_confidence():
+    base = scene("arc")
+    faint = replace(base, front=base.front * np.float32(0.4), ice=0.5 + (base.ice - 0.5) * np.float32(0.2))
+    (front,) = trace(faint)
+    assert front.confidence < 0.6
+    assert front.reason == Reason.LOW_CONFIDENCE
+    assert_on([front], base.truth)
+
+
+@pytest.mark.parametrize(("shift", "disagree"), [(2, False), (5, True)])
+def test_outputs_that_lie_apart_disagree(shift, disagree):
+    base = scene("arc")
+    (front,) = trace(replace(base, ice=np.roll(base.ice, shift, axis=0)))
+    assert (front.reason == Reason.OUTPUTS_DISAGREE) == disagree
+    assert front.uncertainty_px > trace(base)[0].uncertainty_px + 0.2
+
+
+def test_no_front():
+    base = scene("line")
+    (none,) = trace(replace(base, front=base.front * 0, ice=np.ones_like(base.ice)))
+    assert (none.status, none.reason) == (Status.NO_FRONT, Reason.NO_RIDGE)
+    assert none.xy.shape == (0, 2)
+    assert np.isnan([none.confidence, none.length_px, none.uncertainty_px, none.gap_fraction]).all()
+
+
+def test_short_lines_are_no_front():
+    base = scene("line")
+    quiet = replace(base, front=base.front * 0, ice=np.ones_like(base.ice))
+    rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    bar = (np.abs(rows - 80) < 2) & (np.abs(cols - 100) < 10)
+    (none,) = trace(replace(quiet, front=np.where(bar, np.float32(0.9), quiet.front)))
+    assert (none.status, none.reason) == (Status.NO_FRONT, Reason.TOO_SHORT)
+
+
+def test_nothing_valid_is_a_failure():
+    base = scene("line")
+    for rendered in (
+        replace(base, valid=np.zeros(SHAPE, dtype=bool)),
+        replace(base, ice=np.full(SHAPE, np.nan, dtype=np.float32)),
+        replace(base, front=np.full(SHAPE, np.nan, dtype=np.float32)),
+        replace(base, valid=base.valid & ~base.fjord),
+        replace(base, fjord=np.zeros(SHAPE, dtype=bool)),
+    ):
+        (none,) = trace(rendered)
+        assert (none.status, none.reason) == (Status.FAILED, Reason.NO_VALID_PIXELS)
+
+
+def test_bad_input_is_named():
+    base = scene("line")
+    with pytest.raises(InputError, match=r"front has shape \(160, 199\)"):
+        trace(replace(base, front=base.front[:, 1:]))
+    with pytest.raises(InputError, match="two dimensions"):
+        trace_scene(base.ice[None], base.front[None], base.valid[None], pixel_size_m=30.0)
+    with pytest.raises(InputError, match="pixel_size_m"):
+        trace(base, pixel_size_m=0.0)
+    with pytest.raises(ConfigError, match="treshold"):
+        trace(base, options={"treshold": 0.2})
+
+
+probabilities = st.one_of(st.just(np.nan), st.floats(0, 1, width=32))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_whatever_comes_in_a_record_comes_out(data):
+    shape = data.draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+    ice, front = (
+        data.draw(
+            arrays(np.float32, shape, elements=probabilities, fill=st.sampled_from([np.float32(0), np.float32(1)]))
+        )
+        for _ in range(2)
+    )
+    fjord = data.draw(st.none() | arrays(bool, shape))
+    flow = data.draw(st.none() | st.just(((0.0, 0.0), (shape[0] - 1.0, shape[1] - 1.0))))
+    fronts = trace_scene(
+        ice, front, np.ones(shape, dtype=bool), pixel_size_m=100.0, fjord=fjord, flow=flow,
+        options={"min_length_px": 3.0},
+    )  # fmt: skip
+    assert fronts
+    for traced in fronts:
+        has_line = traced.status not in {Status.NO_FRONT, Status.FAILED}
+        assert (len(traced.xy) > 1) == has_line
+        assert np.isfinite(traced.xy).all()
+        assert (traced.xy >= -1).all()
+        assert (traced.xy <= np.array(shape[::-1]) + 1).all()
+        if has_line:
+            assert 0 <= traced.confidence <= 1
+            assert 0 <= traced.gap_fraction <= 1
+            assert traced.length_px > 0
+            assert bool(traced.reason) == (traced.status != Status.ACCEPTED)
