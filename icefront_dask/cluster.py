@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _GATEWAY = "gateway"
+_LOG = logging.getLogger(__name__)
 
 
 def connect(
@@ -71,18 +73,20 @@ def connect(
 
 
 def _local_client(workers: int | None, threads: int, memory_limit: str | float) -> Client:
-    from distributed import Client
+    from distributed import LocalCluster
 
     count = workers if workers is not None else len(os.sched_getaffinity(0))
     if count < 1 or threads < 1:
         raise ConfigError(f"connect() needs at least 1 worker and 1 thread, got {count} and {threads}")
-    return Client(
-        n_workers=count,
-        threads_per_worker=threads,
-        processes=True,
-        memory_limit=memory_limit,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
+    return _owning(
+        LocalCluster(
+            n_workers=count,
+            threads_per_worker=threads,
+            processes=True,
+            memory_limit=memory_limit,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+        )
     )
 
 
@@ -142,7 +146,11 @@ def _owning(cluster: Any) -> Client:
     class OwningClient(Client):
         def close(self, *args: Any, **kwargs: Any) -> Any:
             result = super().close(*args, **kwargs)  # type: ignore[no-untyped-call]
-            cluster.close()
+            try:
+                cluster.close()
+            except TimeoutError:
+                # The work is done and its processes end with this one: no reason to fail.
+                _LOG.warning("the workers of %s did not end in time; they end with this process", cluster)
             return result
 
     return OwningClient(cluster)  # type: ignore[no-untyped-call]

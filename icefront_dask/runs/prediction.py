@@ -9,29 +9,22 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import ZstdCodec
 from zarr.core.sync import sync
 
-from icefront_dask.cube.attributes import (
-    SCENE_COORDINATES,
-    grid_attributes,
-    grid_coordinates,
-    scene_coordinates,
-)
-from icefront_dask.cube.store import CubeStore, open_store
+from icefront_dask.cube import CubeStore, open_cube
+from icefront_dask.cube.store import open_store
 from icefront_dask.errors import StoreError
 from icefront_dask.predict.encode import ATTRS, INVALID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
     import numpy.typing as npt
-
-    from icefront_dask.cube import Scene
 
 __all__ = ["LAYERS", "create_prediction", "open_prediction", "write_prediction"]
 
@@ -39,26 +32,19 @@ LAYERS = {
     "ice": "probability of land or ice",
     "front": "probability that a pixel lies within 1.5 px of the front",
 }
-_COMPLETE = "icefront_prediction"
+_MARK = "icefront_prediction"
+_BYTES_KEPT = ("proj:", "spatial:")
 
 
-def create_prediction(
-    cube: CubeStore, scenes: Sequence[Scene], geobox: Any, attrs: Mapping[str, Any], *, chunk_px: int
-) -> None:
+def create_prediction(cube: CubeStore, attrs: Mapping[str, Any]) -> None:
     """Make the group of a cube's predictions where it is missing or was left unfinished.
 
     Parameters
     ----------
     cube : CubeStore
-        The cube, whose group exists.
-    scenes : sequence of Scene
-        In slot order.
-    geobox : odc.geo.geobox.GeoBox
-        The cube's grid.
+        A finished template, whose grid, slots and coordinates are taken over.
     attrs : mapping
         ``model``, ``model_sha256`` and what else the dataset is to say, JSON-ready.
-    chunk_px : int
-        Zarr chunk along y and x.
 
     Raises
     ------
@@ -66,25 +52,27 @@ def create_prediction(
         If a prediction with other attributes is there.
     """
     path = f"{cube.group}/prediction"
-    identity = {**attrs, "shape": [len(scenes), *geobox.shape.yx]}
     store = open_store(cube.url)
     found = _attributes(store, path)
-    if found.get(_COMPLETE) == identity:
+    if found.get(_MARK) == dict(attrs):
         return
-    if _COMPLETE in found:
-        raise StoreError(f"{cube.url}/{path} holds the prediction of another run; use another output folder")
+    if _MARK in found:
+        was = ", ".join(f"{key} {value}" for key, value in sorted(found[_MARK].items()) if value != attrs.get(key))
+        raise StoreError(f"{cube.url}/{path} holds another prediction ({was}); use another output folder")
+    source = cube.open("r")
+    template: Any = source.attrs["template"]
     group = zarr.create_group(store, path=path, zarr_format=3, overwrite=True)
-    height, width = geobox.shape.yx
-    padded = tuple(math.ceil(size / chunk_px) * chunk_px for size in (height, width))
+    height, width = template["grid"]["shape"]
+    chunk = int(template["chunk_px"])
     for name, long_name in LAYERS.items():
         group.create_array(
             name,
-            shape=(len(scenes), height, width),
-            chunks=(1, chunk_px, chunk_px),
-            shards=(1, *padded),
+            shape=(template["slots"], height, width),
+            chunks=(1, chunk, chunk),
+            shards=(1, *(math.ceil(size / chunk) * chunk for size in (height, width))),
             dtype="uint8",
             fill_value=INVALID,
-            compressors=ZstdCodec(level=3),
+            compressors=ZstdCodec(level=int(template["zstd_level"])),
             dimension_names=("time", "y", "x"),
             attributes={
                 "long_name": long_name,
@@ -92,12 +80,21 @@ def create_prediction(
                 "scale_factor": ATTRS["scale_factor"],
                 "_FillValue": INVALID,
                 "grid_mapping": "spatial_ref",
-                "coordinates": " ".join(name for name in SCENE_COORDINATES if name != "gap_fraction"),
             },
         )
-    for name, variable in {**scene_coordinates(scenes), **grid_coordinates(geobox)}.items():
-        _coordinate(group, name, variable)
-    group.attrs.update({**grid_attributes(geobox), **attrs, _COMPLETE: identity})
+    for name, array in sorted(source.arrays()):
+        if array.ndim < 3 and name != "gap_fraction":
+            copy = group.create_array(
+                name,
+                shape=array.shape,
+                chunks=array.chunks,
+                dtype=array.dtype if array.dtype.kind != "T" else str,
+                dimension_names=array.metadata.dimension_names,
+                attributes=dict(array.attrs),
+            )
+            copy[...] = array[...]
+    kept = {key: value for key, value in source.attrs.items() if key.startswith(_BYTES_KEPT)}
+    group.attrs.update({**kept, **attrs, _MARK: dict(attrs)})  # the mark last: without it nothing is finished
 
 
 def write_prediction(cube: CubeStore, slot: int, layers: Mapping[str, npt.NDArray[np.uint8]]) -> None:
@@ -117,41 +114,45 @@ def write_prediction(cube: CubeStore, slot: int, layers: Mapping[str, npt.NDArra
         array: Any = group[name]
         # Zarr merges into a shard that is there, as the last chunks reach beyond the grid: a damaged or older
         # one must not survive.
-        key = array.metadata.encode_chunk_key((slot, 0, 0))
-        sync(array.store.delete(f"{array.path}/{key}"))
+        sync(array.store.delete(f"{array.path}/{array.metadata.encode_chunk_key((slot, 0, 0))}"))
         array[slot] = layers[name]
 
 
-def open_prediction(store: str | Path, *, region: str, family: str) -> xr.Dataset:
-    """Open predictions that a run has stored, lazily, sorted by time.
+def open_prediction(
+    store: str | Path | CubeStore, *, region: str | None = None, family: str | None = None
+) -> xr.Dataset:
+    """Open stored predictions with the quality of their cube, lazily, sorted by time.
 
     Parameters
     ----------
-    store : str or Path
-        The run's ``cube.zarr``.
-    region, family : str
-        Which.
+    store : str, Path or CubeStore
+        ``cube.zarr`` of a run, or what ``icefront segment`` wrote into.
+    region, family : str, optional
+        Which, where the store holds several.
 
     Returns
     -------
     xarray.Dataset
-        ``ice`` and ``front`` (time, y, x) float32, 0 to 1, NaN where the scene is invalid.
+        ``ice`` and ``front`` (time, y, x) float32, 0 to 1, NaN where the scene is invalid; ``quality`` uint16.
 
     Raises
     ------
     StoreError
         If there is no finished prediction.
     """
-    path = f"{region}/{family}/prediction"
-    source = open_store(store, read_only=True)
+    cube = open_cube(store, region=region, family=family)
+    where = store if isinstance(store, CubeStore) else CubeStore(str(store), f"{cube.region}/{cube.family}")
+    path = f"{where.group}/prediction"
+    source = open_store(where.url, read_only=True)
     attributes = _attributes(source, path)
-    if _COMPLETE not in attributes:
-        raise StoreError(f"no prediction of region {region!r} and family {family!r} in {store}")
+    if _MARK not in attributes:
+        raise StoreError(f"no prediction of {where.group} in {where.url}; make it with `icefront segment`")
     data = xr.open_zarr(source, group=path, consolidated=False, zarr_format=3, mask_and_scale=True)
-    data = data.set_coords([name for name in (*SCENE_COORDINATES, "spatial_ref") if name in data])
-    data.attrs = {key: value for key, value in attributes.items() if key != _COMPLETE}
-    order = np.lexsort((data["scene_id"].to_numpy().astype("U"), data["time"].to_numpy()))
-    return data.isel(time=order)
+    order = {name: slot for slot, name in enumerate(data["scene_id"].to_numpy())}
+    data = data[list(LAYERS)].isel(time=[order[name] for name in cube["scene_id"].to_numpy()])
+    layers = {name: (data[name].dims, data[name].data, data[name].attrs) for name in LAYERS}
+    attrs = {key: value for key, value in attributes.items() if key != _MARK}
+    return cube[["quality"]].assign(layers).assign_attrs(attrs)
 
 
 def _attributes(store: Any, path: str) -> dict[str, Any]:
@@ -159,19 +160,3 @@ def _attributes(store: Any, path: str) -> dict[str, Any]:
         return dict(zarr.open_group(store, path=path, mode="r", zarr_format=3).attrs)
     except FileNotFoundError:
         return {}
-
-
-def _coordinate(group: zarr.Group, name: str, variable: xr.Variable) -> None:
-    values, attributes = variable.to_numpy(), dict(variable.attrs)
-    if name == "time":
-        values = values.astype("datetime64[ns]").astype("int64")
-        attributes |= {"units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"}
-    array = group.create_array(
-        name,
-        shape=values.shape,
-        chunks=tuple(max(size, 1) for size in values.shape),
-        dtype=str if values.dtype.kind == "O" else values.dtype,
-        dimension_names=[str(dim) for dim in variable.dims],
-        attributes=attributes,
-    )
-    array[...] = values

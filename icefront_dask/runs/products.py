@@ -114,15 +114,15 @@ def _background(plan: Plan, region: str) -> Background | None:
     if best is None:
         return None
     scene = cubes[best[1]].isel(time=best[2])
-    names = [name for name in plan.spec.group(region, best[1]).variables if scene[name].notna().any().compute()]
-    values = scene[names[0]].to_numpy()
-    power = names[0] in _POWER and str(scene[names[0]].attrs.get("calibration", "")) != "uncalibrated"
+    bands = ((name, scene[name].to_numpy()) for name in plan.spec.group(region, best[1]).variables)
+    name, values = next((name, values) for name, values in bands if np.isfinite(values).any())
+    power = name in _POWER and scene[name].attrs.get("calibration") != "uncalibrated"
     box = plan.spec.regions[region].geobox(plan.spec.group(region, best[1]).resolution_m).boundingbox
     return Background(
         array=stretch(values, decibel=power),
         bounds=(float(box.left), float(box.bottom), float(box.right), float(box.top)),
         crs=plan.spec.regions[region].crs,
-        label=f"{scene['platform'].item()} {names[0]}, {np.datetime_as_string(best[0], 'D')}",
+        label=f"{scene['platform'].item()} {name}, {np.datetime_as_string(best[0], 'D')}",
     )
 
 

@@ -151,7 +151,7 @@ def _create_stores(plan: Plan) -> None:
             plan.output / CUBE, scenes, region, group.family, geobox, group.variables,
             {"spec_sha256": plan.spec.sha256},
         )  # fmt: skip
-        create_prediction(cube, scenes, geobox, identity, chunk_px=int(plan.spec.section("cube")["chunk_px"]))
+        create_prediction(cube, identity)
 
 
 def _describe(plan: Plan, failures: list[UnitFailure], done: int) -> str:

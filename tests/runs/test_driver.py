@@ -43,9 +43,7 @@ def die(unit: WorkUnit) -> None:
 @pytest.fixture(scope="module")
 def client():
     with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
-        ) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         yield client
@@ -73,9 +71,7 @@ def test_unit_key_depends_on_spec_and_scenes():
 @pytest.mark.parametrize("where", ["here", "client"])
 def test_every_unit_is_done_once(where, client, tmp_path):
     units = make_units(9)
-    ended = list(
-        drive(units, partial(touch, str(tmp_path)), client=client if where == "client" else None, window=2)
-    )
+    ended = list(drive(units, partial(touch, str(tmp_path)), client=client if where == "client" else None, window=2))
     assert {unit.block for unit, _ in ended} == set(range(9))
     assert all(failure is None for _, failure in ended)
     assert {path.name for path in tmp_path.iterdir()} == {str(i) for i in range(9)}
@@ -137,9 +133,7 @@ def test_a_worker_that_dies_fails_its_unit_only():
 
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        Client(
-            n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-        ) as client,
+        Client(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as client,
     ):
         ((unit, failure),) = drive(make_units(1), die, client=client)
     assert unit.block == 0

@@ -1,0 +1,91 @@
+"""Commands that go the whole way: ``run``, ``demo``, ``train``."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  typer resolves it
+from typing import Annotated
+
+import typer
+
+from icefront_dask.cli.options import AsJson, Gpus, Scheduler, Workers, cluster
+from icefront_dask.cli.output import note, progress, result
+
+__all__ = ["demo", "run", "train"]
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="Run file in YAML.")],
+    dry: Annotated[bool, typer.Option("--plan", help="Search and plan, then stop.")] = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go the whole way: search, cube, prediction, fronts, change, report.
+
+    Stopped at any point and started again, it goes on where it was and ends with the same bytes.
+
+    \b
+    Example:  icefront run helheim.yaml --workers 2
+    with      source: https://planetarycomputer.microsoft.com/api/stac/v1
+              regions: regions.gpkg
+              output: out/helheim
+              datetime: 2018-06-01/2018-06-30
+              collections: [sentinel-1-rtc]
+    """
+    from icefront_dask import runs
+
+    settings = runs.read_config(config)
+    if dry:
+        planned = runs.plan(settings)
+        if not as_json:
+            note(planned.table.to_string(index=False))
+        result({**planned.counts, "output": planned.output}, as_json=as_json)
+        return
+    count = settings.settings()["runs"]["workers"] if workers is None else workers
+    with cluster(count, scheduler, gpus) as client, progress() as report:
+        done = runs.run(settings, client=client, report=report)
+    result({**done.summary, "report": done.output / "report.html"}, as_json=as_json)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the archive, the run and the report.")],
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate an archive, run the whole way over it, and compare with the truth.
+
+    \b
+    Example:  icefront demo --out out/demo
+    """
+    from icefront_dask.runs.demo import run_demo
+
+    with cluster(workers, scheduler, gpus) as client, progress() as report:
+        scores = run_demo(out, client=client, report=report)
+    result(scores, as_json=as_json)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Training configuration in YAML, see configs/.")],
+    as_json: AsJson = False,
+) -> None:
+    """Train a network; stopped and started again it goes on from its last checkpoint.
+
+    \b
+    Example:  icefront train configs/icefront-1a.yaml
+    """
+    from icefront_dask.train.config import read_train_config
+    from icefront_dask.train.fit import fit
+
+    settings = read_train_config(config)
+    last = [float("nan")]
+    with progress() as report:
+
+        def told(step: int, loss: float) -> None:
+            last[0] = loss
+            report("training steps", step + 1, settings.steps)
+
+        weights = fit(settings, told)
+    result({"name": settings.name, "steps": settings.steps, "loss": last[0], "weights": weights}, as_json=as_json)

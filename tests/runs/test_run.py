@@ -1,0 +1,177 @@
+"""Whole runs in this process: products, resuming, and what must not be mixed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+from icefront_dask.cube import open_cube
+from icefront_dask.errors import ModelMismatchError, NoItemsError, RunError, StoreError
+from icefront_dask.fronts import trace_fronts, validate
+from icefront_dask.predict import segment
+from icefront_dask.publish import read_fronts, read_series, read_statistics
+from icefront_dask.runs import plan, run
+from icefront_dask.runs.prediction import open_prediction
+from tests.runs import tiny
+
+
+def test_every_scene_has_a_row_and_every_product_is_there(finished, archive):
+    out = finished.output
+    fronts = read_fronts(out / "fronts.parquet")
+    assert set(fronts.explode("item_ids")["item_ids"]) == set(finished.plan.items.ids)
+    assert len(fronts["scene_id"].unique()) == archive.scenes
+    assert fronts.crs == "EPSG:3413"
+    series = read_series(out / "series.parquet")
+    statistics = read_statistics(out / "statistics.parquet")
+    assert set(series["scene_id"]) == set(fronts["scene_id"])
+    assert set(statistics["method"]) == set(series["method"]) >= {"centreline"}
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "small-outlet" in report
+    assert finished.plan.spec.sha256 in report
+    assert finished.products["fronts"] == fronts.geometry.notna().sum()
+    assert finished.summary["units_done"] == finished.summary["units"] == 4
+
+
+def test_the_cube_holds_what_the_reader_reads(finished, archive):
+    cube = open_cube(finished.output / "cube.zarr", region="small-outlet", family="sentinel-1")
+    assert list(cube.data_vars) == ["hh", "hv", "quality"]
+    item = next(item for item in finished.plan.items.to_dicts() if "hh" in item["assets"])
+    with rasterio.open(item["assets"]["hh"]["href"]) as source:
+        raw = source.read(1)
+    values = cube["hh"].isel(time=0).to_numpy()
+    assert np.isfinite(values).mean() > 0.5
+    assert abs(np.log10(np.nanmedian(values)) - np.log10(np.median(raw[raw > 0]))) < 0.1
+
+
+def test_stored_predictions_are_those_of_segment_and_give_the_same_fronts(finished, model):
+    """The unit composes the kernels as the lazy functions do."""
+    out = finished.output
+    region = finished.plan.regions[0]
+    for family in ("sentinel-1", "landsat"):
+        cube = open_cube(out / "cube.zarr", region=region.name, family=family)
+        stored = open_prediction(out / "cube.zarr", region=region.name, family=family)
+        lazy = segment(cube, model=str(model), region=region, tta="none", engine="torch-fp32")
+        for layer in ("ice", "front"):
+            difference = np.abs(stored[layer].to_numpy() - lazy[layer].to_numpy())
+            assert np.nanmax(difference) <= 0.5 / 254 + 1e-6
+            assert (np.isnan(stored[layer]) == np.isnan(lazy[layer])).all()
+        fronts = trace_fronts(stored, region)
+        parts = [gpd.read_parquet(path) for path in sorted((out / "parts").glob(f"{region.name}.{family}.*"))]
+        rows = validate(gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=region.crs))
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(fronts.drop(columns="geometry")), pd.DataFrame(rows.drop(columns="geometry"))
+        )
+        assert fronts.geometry.geom_equals_exact(rows.geometry, 1e-9).all() or fronts.geometry.isna().all()
+
+
+def test_a_finished_run_is_left_as_it_is(finished):
+    before = tiny.tree(finished.output)
+    ledger = {path: path.stat().st_mtime_ns for path in (finished.output / "ledger").iterdir()}
+    again = run(finished.plan.config)
+    assert (again.done, again.kept) == (0, 4)
+    assert tiny.tree(finished.output) == before
+    assert {path: path.stat().st_mtime_ns for path in ledger} == ledger
+
+
+def test_a_rerun_never_searches_again(finished, archive, model, tmp_path):
+    """The source may be gone: what was found is kept in the run folder."""
+    moved = tmp_path / "items.parquet"
+    shutil.copy(archive.items, moved)
+    config = tiny.write_config(tmp_path / "run.yaml", archive, model, catalog={"allow_roots": [str(archive.folder)]})
+    config.write_text(config.read_text().replace(str(archive.items), str(moved)))
+    hrefs = (Path(href) for href in (archive.folder / "sentinel-1-rtc", archive.folder / "landsat-c2-l2"))
+    for folder in hrefs:
+        (tmp_path / folder.name).symlink_to(folder)
+    first = plan(config)
+    moved.unlink()
+    assert [unit.key for unit in plan(config).units] == [unit.key for unit in first.units]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"fronts": {"threshold": 0.4}}, "settings.fronts.threshold was 0.33, is 0.4"),
+        ({"datetime": "2012"}, 'datetime was null, is "2012"'),
+        ({"resolution": {"landsat": 60}}, "resolution_m was 30.0, is 60.0"),
+    ],
+)
+def test_a_folder_with_another_run_is_refused_by_name(finished, archive, model, changes, named, tmp_path):
+    before = tiny.tree(finished.output)
+    config = tiny.write_config(tmp_path / "run.yaml", archive, model, output=str(finished.output), **changes)
+    with pytest.raises(StoreError, match="holds another run") as caught:
+        run(config)
+    assert named in str(caught.value)
+    assert tiny.tree(finished.output) == before
+
+
+def test_a_folder_with_something_else_is_refused(archive, model, tmp_path):
+    config = tiny.write_config(tmp_path / "run.yaml", archive, model)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    with pytest.raises(StoreError, match=r"not empty \(thesis\.tex\)"):
+        run(config)
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == [".lock", "thesis.tex"]
+
+
+def test_a_failed_unit_is_named_and_the_others_are_kept(archive, model, tmp_path):
+    copied = tmp_path / "archive"
+    shutil.copytree(archive.folder, copied)
+    (broken, _) = sorted((copied / "sentinel-1-rtc").glob("*/iw-hh.rtc.tiff"))
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 3])
+    config = tiny.write_config(tmp_path / "run.yaml", archive, model)
+    config.write_text(config.read_text().replace(str(archive.folder), str(copied)))
+    with pytest.raises(RunError, match="1 of 4 units failed") as caught:
+        run(config)
+    assert broken.parent.name in str(caught.value)
+    assert "The other 3 are kept" in str(caught.value)
+    out = tmp_path / "out"
+    assert len(list((out / "ledger").iterdir())) == 3
+    assert not (out / "fronts.parquet").exists()
+    broken.write_bytes(whole)
+    repaired = run(config)
+    assert (repaired.done, repaired.kept) == (1, 3)
+
+
+def test_flagged_read_errors_become_failed_rows(archive, model, tmp_path):
+    copied = tmp_path / "archive"
+    shutil.copytree(archive.folder, copied)
+    (broken, _) = sorted((copied / "sentinel-1-rtc").glob("*/iw-hh.rtc.tiff"))
+    broken.write_bytes(b"II*\0 torn")
+    config = tiny.write_config(tmp_path / "run.yaml", archive, model, cube={"on_read_error": "flag"})
+    config.write_text(config.read_text().replace(str(archive.folder), str(copied)))
+    done = run(config)
+    fronts = read_fronts(done.output / "fronts.parquet")
+    (failed,) = fronts[fronts["status"] == "failed"].itertuples()
+    assert failed.item_ids == [broken.parent.name] or list(failed.item_ids) == [broken.parent.name]
+    assert (failed.reason, failed.geometry) == ("read_failed", None)
+    assert done.products["failed"] == 1
+
+
+def test_a_model_that_does_not_fit_names_the_scene(archive, tmp_path):
+    model = tiny.tiny_model(tmp_path / "models", "optical-only", primary=("nir",))
+    with pytest.raises(ModelMismatchError, match=r"optical-only.*does not fit scene sentinel-1a-.*hh"):
+        run(tiny.write_config(tmp_path / "run.yaml", archive, model))
+    assert not (tmp_path / "out" / "spec.json").exists()
+
+
+def test_families_without_scenes_are_named(archive, model, tmp_path):
+    with pytest.raises(NoItemsError, match=r"1999.*widen the datetime"):
+        plan(tiny.write_config(tmp_path / "run.yaml", archive, model, datetime="1999"))
+    config = tiny.write_config(tmp_path / "b" / "run.yaml", archive, model, datetime="2012", families=["sentinel-1"])
+    with pytest.raises(NoItemsError, match="families sentinel-1"):
+        plan(config)
+
+
+def test_plan_says_what_it_will_cost(finished):
+    table = finished.plan.table
+    assert list(table["scenes"]) == [2, 2]
+    assert (table["memory_mib"] > 500).all()
+    html = finished.plan._repr_html_()
+    assert "4 scenes of 1 regions in 4 units" in html
