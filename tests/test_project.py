@@ -19,9 +19,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SOURCES = sorted(
-    path
-    for folder in ("icefront_dask", "tests", "tools", "benchmarks")
-    for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("icefront_dask", "tests", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py")
 )
 
 
@@ -35,9 +33,7 @@ def constraints() -> dict[str, Version]:
 
 def requirements() -> list[Requirement]:
     project = PYPROJECT["project"]
-    lines = project["dependencies"] + [
-        line for extra in project["optional-dependencies"].values() for line in extra
-    ]
+    lines = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
     return [Requirement(line) for line in lines]
 
 
@@ -95,17 +91,13 @@ def test_installed_closure_is_pinned():
 @pytest.mark.parametrize("group", ["console_scripts", "icefront_dask.models"])
 def test_entry_points_resolve(group):
     table = (
-        PYPROJECT["project"]["scripts"]
-        if group == "console_scripts"
-        else PYPROJECT["project"]["entry-points"][group]
+        PYPROJECT["project"]["scripts"] if group == "console_scripts" else PYPROJECT["project"]["entry-points"][group]
     )
     installed = {point.name: point for point in entry_points(group=group)}
     for name, target in table.items():
         module, attribute = target.split(":")
         assert callable(getattr(importlib.import_module(module), attribute))
-        assert installed[name].value == target, (
-            "the installed package is stale: run make test or pip install -e ."
-        )
+        assert installed[name].value == target, "the installed package is stale: run make test or pip install -e ."
 
 
 def test_import_is_light():
@@ -161,9 +153,25 @@ def test_lint_is_strict():
 
 
 def test_hooks_call_what_make_calls():
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0][
-        "hooks"
-    ]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
     entries = " ".join(hook["entry"] for hook in hooks)
     for tool in ("ruff check", "ruff format", "mypy", "lint-imports"):
         assert tool in entries
+
+
+def test_readme_examples_use_what_there_is():
+    import icefront_dask
+    from icefront_dask.runs import RunConfig
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (python,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    compile(python, "README.md", "exec")
+    used = set(re.findall(r"\bicefront\.(\w+)", python))
+    assert used
+    assert used <= set(icefront_dask.__all__)
+    (config,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    assert RunConfig.model_validate(yaml.safe_load(config)).families == ("sentinel-1", "landsat")
+    listed = set(re.findall(r"^\| `icefront (\w+)` \|", readme, re.MULTILINE))
+    from icefront_dask.cli import app
+
+    assert listed == {command.callback.__name__ for command in app.registered_commands}
