@@ -28,13 +28,15 @@ _MAX_DEPTH = 32
 
 
 class ParquetIndex:
-    """A stac-geoparquet file; rows become dictionaries only where collection, time and bounds fit."""
+    """A stac-geoparquet file; rows become dictionaries only where collection, time and footprint fit."""
 
     def __init__(self, path: Path) -> None:
         self.base = str(path)
         self.roots: tuple[Path, ...] = (path.resolve().parent,)
         self._items = Items(read_table(path))
-        self._bounds = shapely.bounds(self._items.footprints)
+        self._footprints = self._items.footprints
+        west, _, east, _ = shapely.bounds(self._footprints).T
+        self._plain = east - west < 180.0  # the others may cross ±180° without a split, or are empty
 
     def collections(self) -> list[str]:
         """Return the ids of the collections that the file holds."""
@@ -47,10 +49,10 @@ class ParquetIndex:
         span: Interval | None,
         query: Mapping[str, Any] | None,
     ) -> Iterator[list[tuple[dict[str, Any], str]]]:
-        """Yield the items whose collection, latitudes and time fit, each with the place it was read from."""
+        """Yield the items whose collection, footprint and time fit, each with the place it was read from."""
         del query
-        _, south, _, north = geometry.bounds
-        keep = ~((self._bounds[:, 1] > north) | (self._bounds[:, 3] < south))  # rows without footprint stay
+        shapely.prepare(geometry)
+        keep = ~self._plain | shapely.intersects(geometry, self._footprints)
         if collections:
             keep &= np.isin(self._items.collections, list(collections))
         if span is not None and "datetime" in self._items.table.column_names:

@@ -283,6 +283,7 @@ def run_helheim(scenes: Path, out: Path, database: services.Postgres, api: servi
         **summary(result.output),
         "left_out": len(left_out),
         "requests": len(asked),
+        "requests_by_range": sum(status == 206 for status, *_ in asked),
         "requests_failed": sum(status >= 400 for status, *_ in asked),
         "report": str(result.output / "report.html"),
     }
