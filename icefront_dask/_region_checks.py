@@ -47,9 +47,7 @@ def check_crs(name: str, crs: Any) -> str:
     try:
         parsed = pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
-        raise RegionError(
-            f"region {name!r}: CRS {crs!r} is not known to PROJ; give one such as EPSG:3413"
-        ) from error
+        raise RegionError(f"region {name!r}: CRS {crs!r} is not known to PROJ; give one such as EPSG:3413") from error
     units = {axis.unit_name for axis in parsed.axis_info}
     if not parsed.is_projected or units != {"metre"}:
         raise RegionError(
@@ -104,11 +102,7 @@ def check_place(name: str, outline: Polygon | MultiPolygon, crs: str) -> None:
     if area is None:
         return
     width = (area.east - area.west) % 360 or 360.0
-    beyond = (
-        max((lon - area.west + _AREA_MARGIN_DEG) % 360 - width - 2 * _AREA_MARGIN_DEG, 0.0)
-        if width < 360
-        else 0.0
-    )
+    beyond = max((lon - area.west + _AREA_MARGIN_DEG) % 360 - width - 2 * _AREA_MARGIN_DEG, 0.0) if width < 360 else 0.0
     if beyond > 0 or not area.south - _AREA_MARGIN_DEG <= lat <= area.north + _AREA_MARGIN_DEG:
         raise RegionError(
             f"region {name!r} lies at {lon:.2f}° E, {lat:.2f}° N, outside the area of {crs} ({area.name}); "

@@ -34,9 +34,7 @@ def read(path: Path, names: Sequence[str] | None) -> list[Region]:
         found.setdefault(str(row.name), []).append(row)
     if names is not None:
         if missing := [name for name in names if name not in found]:
-            raise RegionError(
-                f"{path} has no region {', '.join(missing)}; it has {', '.join(sorted(found)) or 'none'}"
-            )
+            raise RegionError(f"{path} has no region {', '.join(missing)}; it has {', '.join(sorted(found)) or 'none'}")
         found = {name: found[name] for name in names}
     return [_assemble(path, name, rows, frame.crs) for name, rows in found.items()]
 
@@ -69,9 +67,7 @@ def _frame(path: Path) -> gpd.GeoDataFrame:
             frame[column] = None
     frame["role"] = frame["role"].where(frame["role"].notna(), "outline")
     if unknown := sorted(set(frame["role"]) - set(ROLES)):
-        raise RegionError(
-            f"{path}: role {', '.join(map(repr, unknown))} is unknown; the roles are {', '.join(ROLES)}"
-        )
+        raise RegionError(f"{path}: role {', '.join(map(repr, unknown))} is unknown; the roles are {', '.join(ROLES)}")
     return frame
 
 
@@ -157,9 +153,7 @@ def write(regions: list[Region], path: Path) -> None:
         raise RegionError(f"cannot write regions to {path}; end its name in .parquet, .gpkg or .geojson")
     shared = {region.crs for region in regions}
     crs = regions[0].crs if len(shared) == 1 and path.suffix in {".parquet", ".gpkg"} else "OGC:CRS84"
-    frame = gpd.GeoDataFrame(
-        [row for region in regions for row in _rows(region, crs)], geometry="geometry", crs=crs
-    )
+    frame = gpd.GeoDataFrame([row for region in regions for row in _rows(region, crs)], geometry="geometry", crs=crs)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     part.unlink(missing_ok=True)
@@ -184,6 +178,4 @@ def _rows(region: Region, crs: str) -> list[dict[str, Any]]:
     geometries: list[tuple[str, Any]] = [("outline", region.outline)]
     geometries += [(role, getattr(region, role)) for role in ROLES[1:] if role != "flowline"]
     geometries += [("flowline", line) for line in region.flowlines]
-    return [
-        shared | {"role": role, "geometry": _moved(g, project)} for role, g in geometries if g is not None
-    ]
+    return [shared | {"role": role, "geometry": _moved(g, project)} for role, g in geometries if g is not None]

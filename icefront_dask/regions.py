@@ -165,9 +165,7 @@ class Region:
         from odc.geo.geobox import GeoBox
 
         if not (math.isfinite(resolution) and resolution > 0):
-            raise RegionError(
-                f"region {self.name!r}: resolution must be a positive number of metres, got {resolution}"
-            )
+            raise RegionError(f"region {self.name!r}: resolution must be a positive number of metres, got {resolution}")
         per_step = GRID_STEP_M / resolution
         nests = math.isclose(per_step, round(per_step), rel_tol=1e-9) and round(per_step) >= 1
         step = float(GRID_STEP_M) if nests else float(resolution)
@@ -204,9 +202,7 @@ class Region:
         """
         known = {f.name for f in dataclasses.fields(cls) if f.init}
         if unknown := sorted(set(values) - known):
-            raise RegionError(
-                f"a region has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}"
-            )
+            raise RegionError(f"a region has no field {', '.join(unknown)}; its fields are {', '.join(sorted(known))}")
         if missing := sorted({"name", "outline", "crs"} - set(values)):
             raise RegionError(f"a region needs {', '.join(missing)}")
         kwargs = dict(values)
@@ -243,9 +239,7 @@ def mask(geometry: Any, geobox: Any) -> npt.NDArray[np.bool_]:
 
     if geometry.is_empty:
         return np.zeros(geobox.shape.yx, dtype=bool)
-    burned = rasterize(
-        [(geometry, 1)], out_shape=geobox.shape.yx, transform=geobox.affine, fill=0, dtype="uint8"
-    )
+    burned = rasterize([(geometry, 1)], out_shape=geobox.shape.yx, transform=geobox.affine, fill=0, dtype="uint8")
     return np.asarray(burned, dtype=bool)
 
 

@@ -246,8 +246,7 @@ def user_collection(
         raise ConfigError(f"collection {name!r} maps no assets; write for example assets: {{hh: data}}")
     if unknown := sorted(set(assets) - set(VARIABLES)):
         raise ConfigError(
-            f"collection {name!r}: {', '.join(unknown)} is not a variable; "
-            f"the variables are {', '.join(VARIABLES)}"
+            f"collection {name!r}: {', '.join(unknown)} is not a variable; the variables are {', '.join(VARIABLES)}"
         )
     if geometry == "gcp" and not accept_gcp:
         raise NotGeoreferencedError(
@@ -256,9 +255,7 @@ def user_collection(
             "them as they are"
         )
     default_m = 20.0 if family == "sentinel-1" else 30.0
-    sigma = {"rtc": 10.0, "range_doppler": 30.0, "ortho": 30.0, "gcp_front_height": 100.0, "gcp": 300.0}[
-        geometry
-    ]
+    sigma = {"rtc": 10.0, "range_doppler": 30.0, "ortho": 30.0, "gcp_front_height": 100.0, "gcp": 300.0}[geometry]
     keys = {v: (a,) if isinstance(a, str) else tuple(a) for v, a in assets.items()}
     return Collection(
         id=name,

@@ -63,14 +63,11 @@ def test_scale_factor_agrees_with_the_geodesic(crs, centre):
     geod = pyproj.Geod(ellps="WGS84")
     for angle in (0.0, 0.7, 1.9):
         dx, dy = 50 * math.cos(angle), 50 * math.sin(angle)
-        (lon0, lat0), (lon1, lat1) = (
-            to_lonlat.transform(centre[0] + s * dx, centre[1] + s * dy) for s in (-1, 1)
-        )
+        (lon0, lat0), (lon1, lat1) = (to_lonlat.transform(centre[0] + s * dx, centre[1] + s * dy) for s in (-1, 1))
         true = geod.inv(lon0, lat0, lon1, lat1)[2]
         assert 100.0 / region.scale_factor == pytest.approx(true, rel=2e-6)
     corners = [
-        to_lonlat.transform(centre[0] + sx, centre[1] + sy)
-        for sx, sy in ((-50, -50), (50, -50), (50, 50), (-50, 50))
+        to_lonlat.transform(centre[0] + sx, centre[1] + sy) for sx, sy in ((-50, -50), (50, -50), (50, 50), (-50, 50))
     ]
     true_area = abs(geod.polygon_area_perimeter(*zip(*corners, strict=True))[0])
     assert 100.0**2 / region.areal_scale == pytest.approx(true_area, rel=5e-6)

@@ -17,19 +17,13 @@ def asset(href="https://example.org/a.tif", **raster):
     return {"href": href, **({"raster:bands": [raster]} if raster else {})}
 
 
-def landsat(
-    name="LC08_L2SP_232013_20180703_02_T1", collection="landsat-c2-l2", names=("green", "nir08"), **properties
-):
+def landsat(name="LC08_L2SP_232013_20180703_02_T1", collection="landsat-c2-l2", names=("green", "nir08"), **properties):
     qa = {"qa_pixel": asset("https://example.org/qa.tif"), "qa_radsat": asset("https://example.org/rad.tif")}
-    return item(
-        name, collection, {n: asset(f"https://example.org/{n}.tif") for n in names} | qa, **properties
-    )
+    return item(name, collection, {n: asset(f"https://example.org/{n}.tif") for n in names} | qa, **properties)
 
 
 def test_rtc_is_linear_gamma0_with_two_kinds_of_nodata():
-    scene = item(
-        "S1A_x_rtc", "sentinel-1-rtc", {"hh": asset(), "hv": asset(nodata=-32768)}, platform="SENTINEL-1A"
-    )
+    scene = item("S1A_x_rtc", "sentinel-1-rtc", {"hh": asset(), "hv": asset(nodata=-32768)}, platform="SENTINEL-1A")
     collection = collection_for(scene)
     assert (collection.family, collection.calibration, collection.geometry) == ("sentinel-1", "gamma0", "rtc")
     assert collection.variables(scene) == ("hh", "hv")
@@ -53,9 +47,7 @@ def test_rtc_is_linear_gamma0_with_two_kinds_of_nodata():
     ],
 )
 def test_near_infrared_of_each_landsat_sensor(name, band, bit):
-    scene = item(
-        name, "landsat-c2l1", {f"B{n}.TIF": asset() for n in range(1, 9)}, **{"view:sun_elevation": 30.0}
-    )
+    scene = item(name, "landsat-c2l1", {f"B{n}.TIF": asset() for n in range(1, 9)}, **{"view:sun_elevation": 30.0})
     found = collection_for(scene).bands(scene, ["nir"])["nir"]
     assert (found.asset, found.saturation_bit) == (band, bit)
 
@@ -87,9 +79,7 @@ def test_the_scaling_that_an_item_states_goes_first(words):
         "bands": {"bands": [{f"raster:{k}": v for k, v in stated.items()}]},
         "asset": {f"raster:{k}": v for k, v in stated.items()},
     }[words]
-    scene = item(
-        "LC08_L2SP_1_2_02_T1", "landsat-c2-l2", {"nir08": {"href": "https://example.org/b.tif"} | described}
-    )
+    scene = item("LC08_L2SP_1_2_02_T1", "landsat-c2-l2", {"nir08": {"href": "https://example.org/b.tif"} | described})
     band = collection_for(scene).bands(scene)["nir"]
     assert (band.scale, band.offset, band.nodata, band.dtype) == (1e-4, -0.1, 7.0, "int16")
 
@@ -104,9 +94,7 @@ def test_level_1_oli_is_divided_by_the_sine_of_the_sun_elevation():
     collection = collection_for(scene)
     band = collection.bands(scene)["nir"]
     assert collection.calibration == "reflectance"
-    assert 30_000 * band.scale + band.offset == pytest.approx(
-        (30_000 * 2e-5 - 0.1) / math.sin(math.radians(12.0))
-    )
+    assert 30_000 * band.scale + band.offset == pytest.approx((30_000 * 2e-5 - 0.1) / math.sin(math.radians(12.0)))
 
 
 @pytest.mark.parametrize("elevation", [None, -4.0, 0.0, math.nan])
@@ -154,9 +142,7 @@ def test_landsat_without_a_telling_id(properties, sensor, platform):
 
 @pytest.mark.parametrize("name", ["sentinel-1-grd", "sentinel1-grd", "sentinel1-slc"])
 def test_radar_geometry_is_refused_whatever_the_configuration_says(name):
-    scene = item(
-        "S1A_EW_GRDM", name, {"hh": asset()}, **{"proj:epsg": 4326, "proj:transform": [1, 0, 0, 0, -1, 0]}
-    )
+    scene = item("S1A_EW_GRDM", name, {"hh": asset()}, **{"proj:epsg": 4326, "proj:transform": [1, 0, 0, 0, -1, 0]})
     with pytest.raises(NotGeoreferencedError, match="sentinel-1-rtc"):
         collection_for(scene)
     declared = {"family": "sentinel-1", "assets": {"hh": "hh"}, "calibration": "gamma0", "geometry": "rtc"}
@@ -196,9 +182,7 @@ def test_user_collections_are_checked(change, error, message):
     good = {"family": "landsat", "assets": {"nir": "b5"}, "calibration": "reflectance", "geometry": "ortho"}
     with pytest.raises(error, match=message):
         user_collection("mine", **(good | change))
-    assert (
-        user_collection("mine", **(good | {"geometry": "gcp"}), accept_gcp=True).geolocation_sigma_m == 300.0
-    )
+    assert user_collection("mine", **(good | {"geometry": "gcp"}), accept_gcp=True).geolocation_sigma_m == 300.0
 
 
 def test_missing_assets_name_item_variable_and_what_there_is():
@@ -270,9 +254,7 @@ def test_real_landsat_2_items_state_the_table_scaling(real_data):
 def test_real_saturation_bits(real_data):
     for name, scene in _real_items(real_data):
         if scene.get("collection") in {"landsat-c2-l2", "landsat-c2-l1"}:
-            fields = {
-                f["name"]: f["offset"] for f in scene["assets"]["qa_radsat"]["classification:bitfields"]
-            }
+            fields = {f["name"]: f["offset"] for f in scene["assets"]["qa_radsat"]["classification:bitfields"]}
             for variable, band in collection_for(scene).bands(scene).items():
                 if variable != "thermal":
                     number = scene["assets"][band.asset]["href"].rpartition("_B")[2].removesuffix(".TIF")

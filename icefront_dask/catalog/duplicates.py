@@ -81,11 +81,7 @@ def _rank(item: Mapping[str, Any]) -> tuple[Any, ...]:
 def _same(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any], a: int, b: int) -> bool:
     if _LANDSAT.match(str(items[a].get("id", ""))):
         return True
-    if (
-        footprints[a] is None
-        or footprints[b] is None
-        or abs(_start(items[a]) - _start(items[b])) > _SAME_START
-    ):
+    if footprints[a] is None or footprints[b] is None or abs(_start(items[a]) - _start(items[b])) > _SAME_START:
         return False
     union = footprints[a].union(footprints[b]).area
     return bool(union > 0 and footprints[a].intersection(footprints[b]).area / union >= _SAME_FOOTPRINT)

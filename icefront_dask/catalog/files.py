@@ -126,9 +126,7 @@ class Documents:
             return
         seen.add(place)
         if depth > _MAX_DEPTH:
-            raise CatalogError(
-                f"{place} lies more than {_MAX_DEPTH} links deep in {self.base}; search a part of it"
-            )
+            raise CatalogError(f"{place} lies more than {_MAX_DEPTH} links deep in {self.base}; search a part of it")
         yield from self._of(document or self._read(place), place, seen, depth)
 
     def _of(
@@ -153,8 +151,7 @@ class Documents:
         target = resolve_href(href, place, self.roots, owner=f"link in {place}")
         if is_url(target) and urlsplit(target)[:2] != self._host:
             raise CatalogError(
-                f"{place} links to another host, {urlsplit(target).hostname!r}; search that one by its own "
-                "address"
+                f"{place} links to another host, {urlsplit(target).hostname!r}; search that one by its own address"
             )
         return target
 

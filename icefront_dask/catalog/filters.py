@@ -57,9 +57,7 @@ def interval(value: Any) -> Interval | None:
     else:
         ends = list(value) if isinstance(value, tuple | list) else [value, value]
     if len(ends) != 2:
-        raise ConfigError(
-            f"datetime {value!r} is not a time or START/END; write for example 2018-06-01/2018-09-30"
-        )
+        raise ConfigError(f"datetime {value!r} is not a time or START/END; write for example 2018-06-01/2018-09-30")
     start, end = _edge(ends[0], last=False, whole=value), _edge(ends[1], last=True, whole=value)
     if start is not None and end is not None and end < start:
         raise ConfigError(f"datetime {value!r} ends before it starts; swap its ends")
@@ -105,9 +103,7 @@ def within(item: Mapping[str, Any], span: Interval) -> bool:
 def check_query(query: Mapping[str, Any] | None) -> None:
     """Raise ConfigError for operators that no STAC API has."""
     for name, conditions in (query or {}).items():
-        unknown = (
-            set(conditions) - set(_OPERATORS) if isinstance(conditions, dict) else {type(conditions).__name__}
-        )
+        unknown = set(conditions) - set(_OPERATORS) if isinstance(conditions, dict) else {type(conditions).__name__}
         if unknown:
             raise ConfigError(
                 f"query of {name!r} has {', '.join(sorted(unknown))}; write for example "

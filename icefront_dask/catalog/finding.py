@@ -79,9 +79,7 @@ def search(
     areas = [regions] if isinstance(regions, Region) else list(regions)
     if not areas:
         raise ConfigError("no regions to search for; name at least one")
-    wanted = (
-        [collections] if isinstance(collections, str) else None if collections is None else list(collections)
-    )
+    wanted = [collections] if isinstance(collections, str) else None if collections is None else list(collections)
     span = interval(datetime)
     check_query(query)
     kept = None if cache is None else Path(cache) / f"{_key(source, areas, wanted, span, query)}.parquet"

@@ -87,9 +87,7 @@ def _fix(ring: Polygon, lon: npt.NDArray[np.float64], *, holds_pole: bool, north
         unwrapped, lat = unwrapped[::-1], lat[::-1]
     start = unwrapped[0]
     # Three turns of the ring hold every longitude of -180…180 whatever its start.
-    turns = np.concatenate([unwrapped[:-1] - 360.0, unwrapped[:-1], unwrapped + 360.0]) - 360.0 * round(
-        start / 360.0
-    )
+    turns = np.concatenate([unwrapped[:-1] - 360.0, unwrapped[:-1], unwrapped + 360.0]) - 360.0 * round(start / 360.0)
     lats = np.concatenate([lat[:-1], lat[:-1], lat])
     pole = 90.0 if north else -90.0
     band = Polygon([*zip(turns, lats, strict=True), (turns[-1], pole), (turns[0], pole)])
@@ -122,9 +120,7 @@ def project_footprint(footprint: Any, crs: str) -> Polygon | MultiPolygon | None
         finite = np.isfinite(x) & np.isfinite(y)
         if np.count_nonzero(finite) >= 4:
             polygons.append(shapely.make_valid(Polygon(np.column_stack([x, y])[finite])))
-    areas = [
-        g for p in polygons for g in getattr(p, "geoms", [p]) if g.geom_type in {"Polygon", "MultiPolygon"}
-    ]
+    areas = [g for p in polygons for g in getattr(p, "geoms", [p]) if g.geom_type in {"Polygon", "MultiPolygon"}]
     union = shapely.union_all(areas)
     return None if union.is_empty or union.area == 0 else union
 

@@ -55,9 +55,7 @@ def check_href(href: str, *, owner: str = "href") -> str:
         raise refuse("it is empty or holds control characters; correct the catalogue")
     decoded = unquote(href)
     if _VSI.search(decoded) or "\\" in decoded:
-        raise refuse(
-            "it names one of GDAL's virtual file systems or a foreign path; give a plain URL or path"
-        )
+        raise refuse("it names one of GDAL's virtual file systems or a foreign path; give a plain URL or path")
     if not is_url(href):
         if not href.startswith("/"):
             raise refuse("it is neither a URL nor an absolute path; give one of these")

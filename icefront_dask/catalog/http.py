@@ -61,9 +61,7 @@ class Http:
         self.timeout_s = float(options["timeout_s"])
         self.attempts = int(options["attempts"])
         self.max_wait_s = float(options["retry_max_wait_s"])
-        self._backoff = tenacity.wait_random_exponential(
-            multiplier=float(options["retry_wait_s"]), max=self.max_wait_s
-        )
+        self._backoff = tenacity.wait_random_exponential(multiplier=float(options["retry_wait_s"]), max=self.max_wait_s)
         self.session = requests.Session()
         self.session.max_redirects = _MAX_REDIRECTS
 
@@ -118,9 +116,7 @@ class Http:
                 f"cannot reach {_host(url)} ({_plain(error)}); check the address and the network"
             ) from error
         except requests.exceptions.RequestException as error:
-            raise CatalogError(
-                f"request to {_host(url)} failed: {_plain(error)}; check the address"
-            ) from error
+            raise CatalogError(f"request to {_host(url)} failed: {_plain(error)}; check the address") from error
         if response.status_code in _TRANSIENT_STATUS:
             raise _TransientError(f"HTTP {response.status_code}", _retry_after_s(response))
         if not response.ok:
@@ -175,9 +171,7 @@ def _refusal(url: str, response: requests.Response) -> str:
     status, host = response.status_code, _host(url)
     try:
         body = response.json()
-        detail = (
-            str(body.get("description") or body.get("detail") or body)[:300] if isinstance(body, dict) else ""
-        )
+        detail = str(body.get("description") or body.get("detail") or body)[:300] if isinstance(body, dict) else ""
     except ValueError:
         detail = ""
     detail = f": {detail}" if detail else ""

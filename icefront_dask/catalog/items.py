@@ -101,9 +101,7 @@ class Items:
         storage = column.combine_chunks()
         storage = storage.storage if isinstance(storage, pa.ExtensionArray) else storage
         values = storage.to_pylist()
-        return np.asarray(shapely.from_wkb(np.asarray(values, dtype=object)), dtype=object).reshape(
-            len(values)
-        )
+        return np.asarray(shapely.from_wkb(np.asarray(values, dtype=object)), dtype=object).reshape(len(values))
 
     @property
     def regions(self) -> list[tuple[str, ...]]:
@@ -196,9 +194,7 @@ class Items:
         table["month"] = table["month"].dt.strftime("%Y-%m")
         if len(table):
             keys = ["region", "sensor"]
-            wide = table.pivot_table(
-                values="scenes", index=keys, columns="month", aggfunc="sum", fill_value=0
-            )
+            wide = table.pivot_table(values="scenes", index=keys, columns="month", aggfunc="sum", fill_value=0)
             body = wide.to_html(escape=True, max_cols=24)
         else:
             body = ""
@@ -279,9 +275,7 @@ def _ready(item: dict[str, Any]) -> dict[str, Any]:
 def _clean(item: dict[str, Any]) -> dict[str, Any]:
     """Drop what only the united columns of the table brought in: keys without a value."""
     out: dict[str, Any] = json.loads(json.dumps(item, default=str))
-    out["properties"] = {
-        k: _without_none(v) for k, v in out["properties"].items() if v is not None or k == "datetime"
-    }
+    out["properties"] = {k: _without_none(v) for k, v in out["properties"].items() if v is not None or k == "datetime"}
     out["assets"] = {k: _without_none(v) for k, v in out["assets"].items() if v is not None}
     return out
 

@@ -197,9 +197,7 @@ def _table(items: Items, region: str, reasons: Sequence[tuple[str, str] | None])
 
 def _nothing_left(region: str, left_out: pd.DataFrame) -> IcefrontError:
     if left_out.empty:
-        return NoItemsError(
-            f"region {region!r} has no items; widen the search's datetime, collections or outline"
-        )
+        return NoItemsError(f"region {region!r} has no items; widen the search's datetime, collections or outline")
     counts = left_out["reason"].value_counts()
     if len(counts) == 1 and counts.index[0] in _ERRORS:
         more = f" (and so for {len(left_out) - 1} more)" if len(left_out) > 1 else ""

@@ -51,12 +51,8 @@ def open_source(source: str) -> Source:
         if path.is_dir():
             path = path / "catalog.json"
         if not path.exists():
-            raise CatalogError(
-                f"there is no catalogue {path}; give the URL of a STAC API or the path of a file"
-            )
-        return (
-            ParquetIndex(path) if path.suffix in {".parquet", ".geoparquet"} else Documents(str(path), Http())
-        )
+            raise CatalogError(f"there is no catalogue {path}; give the URL of a STAC API or the path of a file")
+        return ParquetIndex(path) if path.suffix in {".parquet", ".geoparquet"} else Documents(str(path), Http())
     http = Http()
     response = http.request("GET", check_href(source, owner="catalogue"))
     try:
