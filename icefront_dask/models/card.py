@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Card"]
+from icefront_dask.errors import WeightsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Card", "require_safetensors"]
+
+
+def require_safetensors(path: Path) -> None:
+    """Refuse a file of another kind by its name, before it is opened."""
+    if path.suffix != ".safetensors":
+        raise WeightsError(
+            f"{path.name}: only .safetensors weights are read, since a pickle can run code; convert a state_dict "
+            "of yours with safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'name.safetensors')"
+        )
 
 
 class Card(BaseModel):
@@ -23,9 +37,7 @@ class Card(BaseModel):
     primary: tuple[str, ...] = Field(
         description="variables that can serve as the first channel, in order of preference"
     )
-    cross: tuple[str, ...] = Field(
-        (), description="variables that can serve as the second channel, where present"
-    )
+    cross: tuple[str, ...] = Field((), description="variables that can serve as the second channel, where present")
     outputs: tuple[str, ...] = ("ice", "front")
     scaling: str
     stride: int
@@ -35,9 +47,7 @@ class Card(BaseModel):
     training_data: tuple[str, ...]
     licence: str
     seed: int
-    simulated_seeds: tuple[tuple[int, int], ...] = Field(
-        description="ranges [first, last] of the simulator's seeds"
-    )
+    simulated_seeds: tuple[tuple[int, int], ...] = Field(description="ranges [first, last] of the simulator's seeds")
     command: tuple[str, ...]
     scores: dict[str, Any]
     known_failures: tuple[str, ...]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from icefront_dask.config import section
 from icefront_dask.errors import ModelMismatchError, WeightsError
-from icefront_dask.models.card import Card
+from icefront_dask.models.card import Card, require_safetensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,13 +54,12 @@ def names() -> list[str]:
 def _path(name: str) -> Path:
     given = Path(name)
     if given.suffix:
+        require_safetensors(given)
         return given
     for folder in _folders():
         if (path := folder / f"{name}.safetensors").is_file():
             return path
-    raise WeightsError(
-        f"no model {name!r}; there are: {', '.join(names()) or 'none'}; or give a path to .safetensors"
-    )
+    raise WeightsError(f"no model {name!r}; there are: {', '.join(names()) or 'none'}; or give a path to .safetensors")
 
 
 def card(name: str) -> Card:
@@ -78,9 +77,7 @@ def card(name: str) -> Card:
     """
     path = _path(name).with_suffix(".json")
     if not path.is_file():
-        raise WeightsError(
-            f"the weights {name} have no card {path.name} beside them; it says which bands they need"
-        )
+        raise WeightsError(f"the weights {name} have no card {path.name} beside them; it says which bands they need")
     try:
         return Card.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:

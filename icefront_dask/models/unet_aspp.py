@@ -37,9 +37,7 @@ def _block(inputs: int, outputs: int, norm: Norm) -> nn.Sequential:
 class _Pyramid(nn.Module):
     """Parallel 1x1 and dilated 3x3 convolutions, and optionally a global mean, projected to ``channels``."""
 
-    def __init__(
-        self, channels: int, dilations: tuple[int, ...], norm: Norm, pooling: bool, dropout: float
-    ) -> None:
+    def __init__(self, channels: int, dilations: tuple[int, ...], norm: Norm, pooling: bool, dropout: float) -> None:
         super().__init__()
 
         def branch(conv: nn.Module) -> nn.Sequential:
@@ -111,9 +109,7 @@ class UNetASPP(nn.Module):
         widths = [width * 2**level for level in range(5)]
         self.dilations = tuple(dilations)
         self.shift_equivariant = norm != "group" and not pooling
-        self.down = nn.ModuleList(
-            _block(i, o, norm) for i, o in zip([in_channels, *widths[:-1]], widths, strict=True)
-        )
+        self.down = nn.ModuleList(_block(i, o, norm) for i, o in zip([in_channels, *widths[:-1]], widths, strict=True))
         self.pyramid = _Pyramid(widths[-1], self.dilations, norm, pooling, dropout)
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
         self.up = nn.ModuleList(_block(2 * w, w, norm) for w in reversed(widths[:-1]))

@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from icefront_dask.errors import WeightsError
+from icefront_dask.models.card import require_safetensors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,11 +42,7 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     WeightsError
         Missing, of another kind (pickle, TorchScript), too large, altered or truncated.
     """
-    if path.suffix != ".safetensors":
-        raise WeightsError(
-            f"{path.name}: only .safetensors weights are read, since a pickle can run code; convert a state_dict "
-            "of yours with safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'name.safetensors')"
-        )
+    require_safetensors(path)
     if not path.is_file():
         raise WeightsError(f"no weights file {path}; train a model with `icefront train` or name another")
     if (size := path.stat().st_size) > MAX_BYTES:
@@ -60,9 +57,7 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     try:
         tensors = load(data)
     except SafetensorError as error:
-        raise WeightsError(
-            f"{path.name} is not a whole safetensors file ({error}); fetch it again"
-        ) from error
+        raise WeightsError(f"{path.name} is not a whole safetensors file ({error}); fetch it again") from error
     return {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()}
 
 

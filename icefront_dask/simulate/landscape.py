@@ -126,9 +126,7 @@ class Landscape:
             branch = np.maximum(np.abs(v) - half * (1 + 0.1 * line_noise(self.atlas, 2, u, 60.0, 100.0)), -u)
             level = np.minimum(level, branch)
         for cx, cy, radius in self.islands:
-            ragged = 1 + 0.25 * sample(
-                self.atlas.smooth, (x - cx) / radius * 8 + cy, (y - cy) / radius * 8 + cx
-            )
+            ragged = 1 + 0.25 * sample(self.atlas.smooth, (x - cx) / radius * 8 + cy, (y - cy) / radius * 8 + cx)
             level = np.maximum(level, radius * ragged - np.hypot(x - cx, y - cy))
         return level.astype(np.float32)
 
@@ -138,11 +136,7 @@ class Landscape:
         warp = self.overhang_m * sample(self.atlas.rough, x / 25 + 77.0, y / 25 + 31.0)
         level = along - front(self.atlas, across, self.half_width_m) + warp
         if self.kind == "tongue":
-            edge = (
-                self.half_width_m
-                * self.tongue_share
-                * (1 + 0.12 * line_noise(self.atlas, 3, along, 60.0, 55.0))
-            )
+            edge = self.half_width_m * self.tongue_share * (1 + 0.12 * line_noise(self.atlas, 3, along, 60.0, 55.0))
             level = np.maximum(level, np.minimum(np.abs(across) - edge, along - self.mouth_m))
         return level.astype(np.float32)
 

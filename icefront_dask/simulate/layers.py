@@ -120,9 +120,7 @@ class Layers:
         """Return the layers with float16 textures, for a cache."""
         return Layers(
             **{
-                f.name: value
-                if (value := getattr(self, f.name)).dtype == np.uint8
-                else value.astype(np.float16)
+                f.name: value if (value := getattr(self, f.name)).dtype == np.uint8 else value.astype(np.float16)
                 for f in fields(self)
             }
         )
@@ -131,9 +129,7 @@ class Layers:
         """Return the layers with float32 textures."""
         return Layers(
             **{
-                f.name: value
-                if (value := getattr(self, f.name)).dtype == np.uint8
-                else value.astype(np.float32)
+                f.name: value if (value := getattr(self, f.name)).dtype == np.uint8 else value.astype(np.float32)
                 for f in fields(self)
             }
         )
@@ -187,11 +183,7 @@ def _berg_level(landscape: Landscape, surface: Surface, x: Floats, y: Floats) ->
     for bx, by, half_length, half_width, angle in surface.bergs:
         u = (x - bx) * np.cos(angle) + (y - by) * np.sin(angle)
         v = -(x - bx) * np.sin(angle) + (y - by) * np.cos(angle)
-        ragged = (
-            0.25
-            * half_width
-            * sample(landscape.atlas.rough, x / half_length * 25 + by, y / half_length * 25 + bx)
-        )
+        ragged = 0.25 * half_width * sample(landscape.atlas.rough, x / half_length * 25 + by, y / half_length * 25 + bx)
         box = np.minimum(half_length - np.abs(u), half_width - np.abs(v)) + ragged
         level = np.maximum(level, np.clip(box, -500, 500))
     return level
@@ -238,9 +230,7 @@ def make_layers(
     patchy = sample(atlas.smooth, x / (w / 50) + surface.block_at[1], y / (w / 50) + 40)
     edge = surface.cover_edge_m * (1 + 0.15 * line_noise(atlas, 2, across, w / 100, 200.0))
     covered = (
-        np.clip(3 * (patchy - 3.2 * (0.5 - surface.cover)) + 0.5, 0, 1)
-        if 0 < surface.cover < 1
-        else surface.cover
+        np.clip(3 * (patchy - 3.2 * (0.5 - surface.cover)) + 0.5, 0, 1) if 0 < surface.cover < 1 else surface.cover
     )
     cover = np.where(front_m < edge, covered, 0.0).astype(np.float32)
     berg = _berg_level(landscape, surface, x - front.offset_m, y)
@@ -273,8 +263,8 @@ def make_layers(
         wet=(
             np.ones(x.shape, np.float32)
             if surface.melt_line_m is None
-            else (
-                front_m > -surface.melt_line_m * (1 + 0.1 * sample(atlas.smooth, along / 40, across / 40))
-            ).astype(np.float32)
+            else (front_m > -surface.melt_line_m * (1 + 0.1 * sample(atlas.smooth, along / 40, across / 40))).astype(
+                np.float32
+            )
         ),
     )

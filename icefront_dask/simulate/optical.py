@@ -71,23 +71,15 @@ def draw_sky(rng: np.random.Generator, *, mix: str | None = None, cloud_share: f
 
     mix = mix or str(rng.choice(list(OPTICAL_MIX), p=list(OPTICAL_MIX.values())))
     glacier = level(str(rng.choice(["clean_ice", "dirty_ice", "snow"], p=[0.6, 0.25, 0.15])))
-    block = (
-        level("melange") if rng.random() < 0.5 else float(np.clip(glacier + rng.normal(0, 0.06), 0.1, 0.95))
-    )
+    block = level("melange") if rng.random() < 0.5 else float(np.clip(glacier + rng.normal(0, 0.06), 0.1, 0.95))
     ocean = level(
-        {"melange": "thin_ice", "water": str(rng.choice(["water", "plume"], p=[0.75, 0.25]))}.get(
-            mix, "thin_ice"
-        )
+        {"melange": "thin_ice", "water": str(rng.choice(["water", "plume"], p=[0.75, 0.25]))}.get(mix, "thin_ice")
     )
     if mix == "melange" and rng.random() < 0.6:
         ocean = float(np.clip(block + rng.normal(0, 0.07), 0.05, 0.95))
     if mix == "sea_ice" and rng.random() < 0.5:
         ocean = level("snow")
-    share = (
-        float(rng.choice([0.0, rng.uniform(0.02, 0.5)], p=[0.75, 0.25]))
-        if cloud_share is None
-        else cloud_share
-    )
+    share = float(rng.choice([0.0, rng.uniform(0.02, 0.5)], p=[0.75, 0.25])) if cloud_share is None else cloud_share
     return Sky(
         glacier=glacier,
         upper=level("snow") if rng.random() < 0.5 else glacier,
@@ -180,12 +172,8 @@ def render_optical(
     matrix = sky.ocean * (1 + 0.06 * layers.low)
     matrix = np.where(layers.fast > 0, np.maximum(matrix, 0.8 * sky.block), matrix)
     ocean = layers.cover * blocks + (1 - layers.cover) * matrix
-    ocean = np.where(
-        (layers.kind == OCEAN) & (layers.berg > 0), sky.berg * (1 + 0.5 * sky.fine * layers.fine), ocean
-    )
-    ground = np.where(
-        rock, sky.rock * (1 + 0.25 * layers.fine + 0.2 * layers.low), np.where(glacier, ice, ocean)
-    )
+    ocean = np.where((layers.kind == OCEAN) & (layers.berg > 0), sky.berg * (1 + 0.5 * sky.fine * layers.fine), ocean)
+    ground = np.where(rock, sky.rock * (1 + 0.25 * layers.fine + 0.2 * layers.low), np.where(glacier, ice, ocean))
     shading, hidden = _lit(layers.elevation, sky, pixel_m)
     image = ground * shading * (1 - 0.85 * hidden)
     image = gaussian_filter(image.astype(np.float32), sky.blur_px) + sky.haze

@@ -123,9 +123,7 @@ def draw_radar(rng: np.random.Generator, *, mix: str | None = None, ew: bool = F
         incidence_deg=rng.uniform(20, 46),
         ramp_db_per_px=rng.normal(0, 0.002),
         look=int(rng.choice([-1, 1])),
-        looks=10.7
-        if ew
-        else float(np.exp(rng.uniform(np.log(2), np.log(40))) if rng.random() < 0.6 else 4.4),
+        looks=10.7 if ew else float(np.exp(rng.uniform(np.log(2), np.log(40))) if rng.random() < 0.6 else 4.4),
         smooth_px=rng.uniform(0.0, 0.9),
         floor_db=(rng.uniform(-34, -26), rng.uniform(-34, -21)),
         false_cliff=(
@@ -145,9 +143,7 @@ def _along(a: Floats, look: int, pixel_m: float) -> Floats:
 def _shadow(elevation: Floats, look: int, incidence_deg: float, pixel_m: float) -> Floats:
     """1 where terrain hides the surface from the radar."""
     z = elevation[:, ::look]
-    ray = z + np.arange(z.shape[1], dtype=np.float32) * np.float32(
-        pixel_m / np.tan(np.radians(incidence_deg))
-    )
+    ray = z + np.arange(z.shape[1], dtype=np.float32) * np.float32(pixel_m / np.tan(np.radians(incidence_deg)))
     hidden = ray < np.maximum.accumulate(ray, axis=1) - 1.0
     return hidden[:, ::look].astype(np.float32)
 
@@ -171,9 +167,7 @@ def _cliff(layers: Layers, radar: Radar, pixel_m: float, cliff_m: float) -> tupl
             * np.sqrt(np.clip(facing, 0, 1))
         )
         gain += np.where(where, radar.cliff * lit, 0)
-        dark = np.maximum(
-            dark, np.where(where & (facing < 0) & (distance > 0) & (distance < hidden), 1.0, 0.0)
-        )
+        dark = np.maximum(dark, np.where(where & (facing < 0) & (distance > 0) & (distance < hidden), 1.0, 0.0))
     return gain, dark.astype(np.float32)
 
 
@@ -217,17 +211,13 @@ def render_sar(
     slope = _along(layers.elevation, radar.look, pixel_m)
     shaded = 10 * np.tanh(1.3 * slope) + 1.2 * layers.fine
     edge_gain, dark = _cliff(layers, radar, pixel_m, cliff_m)
-    dark = np.maximum(
-        dark, np.where(rock, _shadow(layers.elevation, radar.look, radar.incidence_deg, pixel_m), 0)
-    )
+    dark = np.maximum(dark, np.where(rock, _shadow(layers.elevation, radar.look, radar.incidence_deg, pixel_m), 0))
     rift_gain = radar.rift * np.clip(1 - layers.rift / max(60.0, 1.5 * pixel_m), 0, 1)
     ramp = radar.ramp_db_per_px * np.arange(layers.kind.shape[1], dtype=np.float32)
 
     out = []
     for p, damp in ((0, 1.0), (1, 0.8)):
-        matrix = radar.ocean[p] + damp * (
-            0.6 * radar.low * layers.low + 0.4 * radar.fine * layers.fine * layers.cover
-        )
+        matrix = radar.ocean[p] + damp * (0.6 * radar.low * layers.low + 0.4 * radar.fine * layers.fine * layers.cover)
         matrix = np.where(layers.fast > 0, 0.5 * (matrix + radar.block[p]) + 1.5, matrix)
         ocean = layers.cover * (radar.block[p] + damp * block_texture) + (1 - layers.cover) * matrix
         flat = radar.berg[p] + damp * 0.5 * radar.fine * layers.fine

@@ -40,13 +40,13 @@ def retone(band: Floats, rng: np.random.Generator) -> Floats:
     return out
 
 
-def punch_holes(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+def punch_holes(shape: tuple[int, int], rng: np.random.Generator, share: float = 0.5) -> Floats:
     """Draw a mask, 1 on pixels that stay: a cut border, rectangles, or stripes as of a failed line corrector."""
     keep = np.ones(shape, np.float32)
-    choice = rng.random()
     h, w = shape
-    if choice < 0.5:
+    if (choice := rng.random()) < 1 - share:
         return keep
+    choice = 1 - 0.5 * (1 - choice) / share
     if choice < 0.7:
         rows, cols = np.mgrid[0:h, 0:w]
         angle = rng.uniform(0, 2 * np.pi)
@@ -67,7 +67,7 @@ def punch_holes(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
     return (keep > 0.5).astype(np.float32)
 
 
-def augment(sample: Sample, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def augment(sample: Sample, rng: np.random.Generator, holes: float = 0.5) -> tuple[Floats, Floats, Floats]:
     """Turn a sample into network input, targets and weights.
 
     Returns
@@ -78,11 +78,9 @@ def augment(sample: Sample, rng: np.random.Generator) -> tuple[Floats, Floats, F
     """
     primary, cross = sample.primary, sample.cross
     if rng.random() < 0.15:
-        primary = np.where(
-            np.isfinite(primary), gaussian_filter(np.nan_to_num(primary), rng.uniform(0.4, 1.2)), np.nan
-        )
+        primary = np.where(np.isfinite(primary), gaussian_filter(np.nan_to_num(primary), rng.uniform(0.4, 1.2)), np.nan)
     primary = retone(primary, rng)
-    keep = punch_holes(primary.shape, rng)
+    keep = punch_holes(primary.shape, rng, holes)
     primary = np.where(keep > 0, primary, np.nan).astype(np.float32)
     if cross is not None:
         cross = np.where(keep > 0, cross, np.nan).astype(np.float32)

@@ -45,15 +45,14 @@ class Batches(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
-        cache = SceneCache(
-            config.simulated_seed + self.start // config.refresh_every, config.cache, config.scene_px
-        )
+        first = config.simulated_seed + self.start // config.refresh_every
+        cache = SceneCache(first, config.cache, config.scene_px, config.fjord_px, config.off_centre)
         if config.mix.sar + config.mix.optical:
             for _ in range(config.cache):
                 cache.draw()
         for step in range(self.start, config.steps):
             rng = np.random.default_rng([config.seed, step])
-            parts = [augment(sample, rng) for sample in self._samples(cache, rng)]
+            parts = [augment(sample, rng, config.holes) for sample in self._samples(cache, rng)]
             yield tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*parts, strict=True))  # type: ignore[misc]
             if cache.scenes and (step + 1) % config.refresh_every == 0:
                 cache.draw()
@@ -72,5 +71,6 @@ class Batches(IterableDataset[Batch]):
 
 
 def loader(config: TrainConfig, start: int) -> DataLoader[Batch]:
-    """Batches made in one other process, a few ahead."""
-    return DataLoader(Batches(config, start), batch_size=None, num_workers=1, prefetch_factor=4)
+    """Batches made in one other process, a few ahead; the global random state is left alone."""
+    own = torch.Generator()
+    return DataLoader(Batches(config, start), batch_size=None, num_workers=1, prefetch_factor=4, generator=own)

@@ -38,6 +38,9 @@ class TrainConfig(BaseModel):
     cache: int = Field(400, ge=1, description="simulated scenes held at a time")
     refresh_every: int = Field(3, ge=1, description="steps after which the oldest scene is replaced")
     scene_px: int = 400
+    fjord_px: tuple[float, float] = Field((40.0, 350.0), description="least and greatest width of a simulated fjord")
+    off_centre: float = Field(0.25, description="farthest that a front lies from the middle, in sides of the scene")
+    holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
     crop_px: int = Field(320, multiple_of=16)
     steps: int = Field(3000, ge=1)
     warm_up: int = 200
@@ -72,9 +75,7 @@ def read_train_config(path: Path) -> TrainConfig:
         The file is missing, or a key is unknown or out of range.
     """
     if not path.is_file():
-        raise ConfigError(
-            f"no training configuration {path}; see configs/ for the one of the shipped weights"
-        )
+        raise ConfigError(f"no training configuration {path}; see configs/ for the one of the shipped weights")
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     try:
         config = TrainConfig(**values)

@@ -72,9 +72,7 @@ def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = Non
         network.load_state_dict(read_weights(config.init))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     slow = copy.deepcopy(network).eval()
-    optimiser = torch.optim.AdamW(
-        network.parameters(), config.learning_rate, weight_decay=config.weight_decay
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     start = 0
     checkpoint = config.out / "checkpoint.pt"
     if checkpoint.exists():
@@ -95,9 +93,7 @@ def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = Non
             loss = _step(network, optimiser, batch, step, config)
             # A young average forgets the random start first.
             _average(slow, network, min(config.ema, (step + 1) / (step + 10)))
-            log.writerow(
-                [step, f"{loss:.5f}", f"{rate(step, config):.3e}", f"{time.monotonic() - began:.1f}"]
-            )
+            log.writerow([step, f"{loss:.5f}", f"{rate(step, config):.3e}", f"{time.monotonic() - began:.1f}"])
             if progress is not None:
                 progress(step, loss)
             done = step + 1
@@ -115,9 +111,7 @@ def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = Non
     return weights
 
 
-def _step(
-    network: nn.Module, optimiser: torch.optim.Optimizer, batch: Any, step: int, config: TrainConfig
-) -> float:
+def _step(network: nn.Module, optimiser: torch.optim.Optimizer, batch: Any, step: int, config: TrainConfig) -> float:
     x, targets, weights = (part for part in batch)
     for group in optimiser.param_groups:
         group["lr"] = rate(step, config)

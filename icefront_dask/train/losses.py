@@ -35,8 +35,6 @@ def joint_loss(logits: Tensor, targets: Tensor, weights: Tensor, front_gain: flo
     bce = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     rare = torch.stack([torch.ones_like(targets[:, 0]), 1 + 7 * targets[:, 1]], dim=1)
     bce = ((bce * weights * rare).flatten(2).sum(2) / total).mean(0)
-    ice = 0.5 * dice(p[:, 0], targets[:, 0], weights[:, 0]) + 0.5 * dice(
-        1 - p[:, 0], 1 - targets[:, 0], weights[:, 0]
-    )
+    ice = 0.5 * dice(p[:, 0], targets[:, 0], weights[:, 0]) + 0.5 * dice(1 - p[:, 0], 1 - targets[:, 0], weights[:, 0])
     front = dice(p[:, 1], targets[:, 1], weights[:, 1], smooth=20.0)
     return 0.5 * bce[0] + 0.5 * ice + front_gain * (0.5 * bce[1] + 0.5 * front)

@@ -80,9 +80,7 @@ def _sides(line: NDArray[np.bool_], name: str) -> tuple[Floats, Floats]:
     ocean = np.isin(labels, np.unique(above))
     ice = np.isin(labels, np.unique(below))
     if np.any(ocean & ice):
-        raise InputError(
-            f"{name}: the line does not separate the image; close its gaps or leave the pair out"
-        )
+        raise InputError(f"{name}: the line does not separate the image; close its gaps or leave the pair out")
     distance = distance_transform_edt(~line)
     weight = np.zeros(line.shape, np.float32)
     weight[:, first : last + 1] = ocean | ice

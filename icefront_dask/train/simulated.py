@@ -31,14 +31,17 @@ class Scene:
     clouds: Floats
 
 
-def draw_scene(seed: int, atlas: Atlas, size: int) -> Scene:
+def draw_scene(
+    seed: int, atlas: Atlas, size: int, fjord_px: tuple[float, float] = (40.0, 350.0), off_centre: float = 0.25
+) -> Scene:
     """Draw a place, a front and its looks; the scene is ``size`` pixels wide.
 
-    The fjord is 40 to 350 pixels wide, at any rotation; one scene in twelve shows no front.
+    The fjord's width is drawn within ``fjord_px``, its direction is any, and the middle of the front lies up to
+    ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front.
     """
     rng = np.random.default_rng([seed, 0x5CE7E])
     pixel_m = float(np.exp(rng.uniform(np.log(10), np.log(60))))
-    half_width = 0.5 * pixel_m * float(np.exp(rng.uniform(np.log(40), np.log(350))))
+    half_width = 0.5 * pixel_m * float(np.exp(rng.uniform(*np.log(fjord_px))))
     kind: Kind = rng.choice(["outlet", "tongue", "ice_shelf"], p=[0.65, 0.12, 0.23])
     landscape = draw_landscape(rng, atlas, kind, half_width)
     front = draw_front(rng, half_width)
@@ -47,7 +50,7 @@ def draw_scene(seed: int, atlas: Atlas, size: int) -> Scene:
     surface = draw_surface(rng, half_width, pixel_m)
     angle = rng.uniform(0, 2 * np.pi)
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
-    shift = rng.uniform(-0.25, 0.25, 2) * size
+    shift = rng.uniform(-off_centre, off_centre, 2) * size
     u, v = (cols - size / 2 + shift[0]) * pixel_m, (size / 2 - rows + shift[1]) * pixel_m
     x = (np.cos(angle) * u + np.sin(angle) * v).astype(np.float32)
     y = (-np.sin(angle) * u + np.cos(angle) * v).astype(np.float32)
@@ -67,12 +70,22 @@ class SceneCache:
         Scenes held.
     size : int
         Side in pixels.
+    fjord_px, off_centre
+        See :func:`draw_scene`.
     """
 
-    def __init__(self, first_seed: int, count: int, size: int) -> None:
+    def __init__(
+        self,
+        first_seed: int,
+        count: int,
+        size: int,
+        fjord_px: tuple[float, float] = (40.0, 350.0),
+        off_centre: float = 0.25,
+    ) -> None:
         self.next_seed = first_seed
         self.count, self.size = count, size
-        self.scenes: list[Scene] = []
+        self.fjord_px, self.off_centre = fjord_px, off_centre
+        self.scenes: dict[int, Scene] = {}
         self._atlas: tuple[int, Atlas] | None = None
 
     def draw(self) -> None:
@@ -80,16 +93,13 @@ class SceneCache:
         atlas_seed = self.next_seed // 40 * 40
         if self._atlas is None or self._atlas[0] != atlas_seed:
             self._atlas = atlas_seed, Atlas.from_seed(atlas_seed)
-        scene = draw_scene(self.next_seed, self._atlas[1], self.size)
-        if len(self.scenes) < self.count:
-            self.scenes.append(scene)
-        else:
-            self.scenes[self.next_seed % self.count] = scene
+        scene = draw_scene(self.next_seed, self._atlas[1], self.size, self.fjord_px, self.off_centre)
+        self.scenes[self.next_seed % self.count] = scene
         self.next_seed += 1
 
     def window(self, rng: np.random.Generator, size: int) -> tuple[Layers, Scene, Floats]:
-        """Cut a random window of a random scene, turned and mirrored; with its cloud field."""
-        scene = self.scenes[int(rng.integers(len(self.scenes)))]
+        """Cut a random window of a random scene of the full cache, turned and mirrored; with its cloud field."""
+        scene = self.scenes[int(rng.integers(self.count))]
         r, c = (int(a) for a in rng.integers(0, self.size - size + 1, 2))
         quarter, flip = int(rng.integers(4)), bool(rng.integers(2))
         window = slice(r, r + size), slice(c, c + size)

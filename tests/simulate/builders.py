@@ -54,20 +54,14 @@ def straight_place(crs="EPSG:3413", lon=-31.4, lat=68.5, *, azimuth_deg=0.0, hal
     half = 0.5 * size_m * scale
     outline = shapely.box(origin[0] - half, origin[1] - half, origin[0] + half, origin[1] + half)
     region = Region(name="straight", outline=outline, crs=crs, kind="outlet", fjord=outline)
-    history = FrontHistory(
-        np.datetime64("2009-01-01", "s"), 1.0, np.zeros(1), np.zeros(1), *_flat(0.0), half_width_m
-    )
+    history = FrontHistory(np.datetime64("2009-01-01", "s"), 1.0, np.zeros(1), np.zeros(1), *_flat(0.0), half_width_m)
     place = Place(plan, landscape, history, origin, scale, region)
     ground = place.from_landscape
     walls = shapely.Polygon(
-        ground(
-            np.array([[-9e3, -half_width_m], [9e3, -half_width_m], [9e3, half_width_m], [-9e3, half_width_m]])
-        )
+        ground(np.array([[-9e3, -half_width_m], [9e3, -half_width_m], [9e3, half_width_m], [-9e3, half_width_m]]))
     )
     flowline = shapely.LineString(ground(np.array([[-2000.0, 0.0], [2000.0, 0.0]])))
-    return dataclasses.replace(
-        place, region=region.patch(fjord=walls.intersection(outline), flowlines=(flowline,))
-    )
+    return dataclasses.replace(place, region=region.patch(fjord=walls.intersection(outline), flowlines=(flowline,)))
 
 
 def _flat(along_m):

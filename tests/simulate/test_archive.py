@@ -40,9 +40,7 @@ def archive(tmp_path_factory):
 
 def test_the_same_plan_gives_the_same_bytes(archive, tmp_path):
     seen = []
-    again = write_archive(
-        tmp_path / "other", PLAN, workers=1, progress=lambda done, total: seen.append((done, total))
-    )
+    again = write_archive(tmp_path / "other", PLAN, workers=1, progress=lambda done, total: seen.append((done, total)))
     assert digests(again.folder) == digests(archive.folder)
     assert seen == [(k, 12) for k in range(1, 13)]
     assert [p.name for p in tmp_path.iterdir()] == ["other"]
@@ -119,9 +117,7 @@ def test_truth_is_valid_geoparquet_with_positions_on_the_flowline(archive):
         region = regions[row.region]
         crossing = row.geometry.intersection(region.flowlines[0])
         point = max(getattr(crossing, "geoms", [crossing]), key=region.flowlines[0].project)
-        assert region.flowlines[0].project(point) / region.scale_factor == pytest.approx(
-            row.position_m, abs=0.01
-        )
+        assert region.flowlines[0].project(point) / region.scale_factor == pytest.approx(row.position_m, abs=0.01)
     positions = pd.read_parquet(archive.positions)
     centre = positions[positions["flowline"] == 0].set_index("item_id")["position_m"]
     np.testing.assert_array_equal(centre.loc[truth["item_id"]], truth["position_m"])
@@ -197,9 +193,7 @@ def test_plans_that_cannot_be_written_are_named(tmp_path):
         write_archive(tmp_path / "twice", ArchivePlan((twice,)), workers=1)
     late = dataclasses.replace(place.sentinel[0], absolute_orbit=90_000)
     with pytest.raises(InputError, match="choose a date between"):
-        write_archive(
-            tmp_path / "late", ArchivePlan((dataclasses.replace(place, sentinel=(late,)),)), workers=1
-        )
+        write_archive(tmp_path / "late", ArchivePlan((dataclasses.replace(place, sentinel=(late,)),)), workers=1)
 
 
 def test_the_demo_covers_what_it_should():

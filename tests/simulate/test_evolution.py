@@ -43,8 +43,7 @@ def test_an_event_takes_ice_and_adds_none(history):
 def test_the_mean_retreat_is_the_motions(history):
     years = np.arange(2009, 2022)
     means = [
-        np.mean([history.at(np.datetime64(f"{y}-01-01") + int(d)).offset_m for d in range(0, 365, 10)])
-        for y in years
+        np.mean([history.at(np.datetime64(f"{y}-01-01") + int(d)).offset_m for d in range(0, 365, 10)]) for y in years
     ]
     slope = np.polyfit(years, means, 1)[0]
     assert slope == pytest.approx(-80, abs=25)
@@ -53,10 +52,7 @@ def test_the_mean_retreat_is_the_motions(history):
 
 def test_events_gather_in_the_season_and_the_front_breathes(history):
     of_year = np.array(
-        [
-            (day(d) - np.datetime64(str(day(d))[:4])).astype("timedelta64[D]").astype(int)
-            for d in history.event_days[1:]
-        ]
+        [(day(d) - np.datetime64(str(day(d))[:4])).astype("timedelta64[D]").astype(int) for d in history.event_days[1:]]
     )
     assert 0.6 < np.mean(np.abs(of_year - 225) < 80) < 0.98
     spring = np.mean([history.at(np.datetime64(f"{y}-06-01")).offset_m for y in range(2010, 2022)])
@@ -68,9 +64,9 @@ def test_years_without_an_event_leave_their_share_to_the_next():
     rare = Motion(400, 50, 0.4, peak_day=40)
     history = draw_history(np.random.default_rng(5), ATLAS, 4000.0, rare, START, STOP)
     assert len(history.event_days) < 12
-    slope = np.polyfit(
-        *zip(*[(d / 365.25, history.at(day(d)).offset_m) for d in range(30, 5000, 30)], strict=True), 1
-    )[0]
+    slope = np.polyfit(*zip(*[(d / 365.25, history.at(day(d)).offset_m) for d in range(30, 5000, 30)], strict=True), 1)[
+        0
+    ]
     assert slope == pytest.approx(-50, abs=60)
 
 

@@ -24,9 +24,7 @@ def place():
 
 
 def sentinel(place, number=0, time=WINTER, **changes):
-    plan = dataclasses.replace(
-        SentinelPlan("sentinel-1a", 20_000, 1000.0, ascending=True, zone=25), **changes
-    )
+    plan = dataclasses.replace(SentinelPlan("sentinel-1a", 20_000, 1000.0, ascending=True, zone=25), **changes)
     return sentinel_scene(place, flat_front(100.0), plan, time, number)
 
 
@@ -112,8 +110,7 @@ def test_quality_values_are_among_those_of_a_real_scene(place, real_data):
         real = set(np.unique(source.read(1)).tolist())
     values, counts = np.unique(landsat(place, cloud_share=0.4).bands["qa_pixel"], return_counts=True)
     share = (
-        sum(n for v, n in zip(values.tolist(), counts, strict=True) if v in real or v & 2 or v == 21824)
-        / counts.sum()
+        sum(n for v, n in zip(values.tolist(), counts, strict=True) if v in real or v & 2 or v == 21824) / counts.sum()
     )
     assert share > 0.9, values
 

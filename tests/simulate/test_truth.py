@@ -77,9 +77,7 @@ def test_pixels_of_a_scene_lie_where_the_truth_says(number, family, pixel, phase
     assert (grid.transform.c - phase) % pixel == 0
     assert (grid.transform.f - phase) % pixel == 0
     layers, _ = _layers(place, state, grid, np.random.default_rng(0), time)
-    drawn = np.concatenate(
-        find_contours(np.where(layers.kind == ROCK, np.nan, layers.front_m).astype(float), 0.0)
-    )
+    drawn = np.concatenate(find_contours(np.where(layers.kind == ROCK, np.nan, layers.front_m).astype(float), 0.0))
     east = grid.transform.c + (drawn[:, 1] + 0.5) * pixel
     north = grid.transform.f - (drawn[:, 0] + 0.5) * pixel
     to_region = pyproj.Transformer.from_crs(crs, plan.crs, always_xy=True)
@@ -90,7 +88,5 @@ def test_pixels_of_a_scene_lie_where_the_truth_says(number, family, pixel, phase
     assert np.median(distance) < 0.1 * pixel
     assert np.mean(distance) < 0.35 * pixel
     # And the other way: all of the true front is drawn.
-    points = shapely.get_coordinates(
-        shapely.segmentize(true_front(place, state).line.intersection(inner), pixel)
-    )
+    points = shapely.get_coordinates(shapely.segmentize(true_front(place, state).line.intersection(inner), pixel))
     assert np.quantile(cKDTree(seen).query(points)[0], 0.95) < 2.5 * pixel

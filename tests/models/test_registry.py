@@ -1,0 +1,107 @@
+"""Names, cards and weights: what is refused, and that nothing is parsed before its digest is checked."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from icefront_dask.errors import ModelMismatchError, WeightsError
+from icefront_dask.models import registry
+from icefront_dask.models.weights import read_weights, sha256_of, write_weights
+
+OPTIONS = {"in_channels": 3, "out_channels": 2, "width": 2, "norm": "batch", "pooling": False, "dilations": [1, 2]}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.manual_seed(0)
+    network = registry.build("unet_aspp", OPTIONS)
+    path = tmp_path / "tiny.safetensors"
+    write_weights(path, network.state_dict())
+    shipped = json.loads((registry.PACKAGED / "icefront-1.json").read_text())
+    shipped |= {"name": "tiny", "sha256": sha256_of(path), "architecture_options": OPTIONS}
+    path.with_suffix(".json").write_text(json.dumps(shipped))
+    return path
+
+
+def test_load_by_path(weights):
+    model = registry.load(str(weights))
+    assert not model.network.training
+    assert model.sha256 == sha256_of(weights)
+    assert registry.fingerprint(str(weights)) == (str(weights), model.sha256)
+
+
+def test_weights_survive_in_half_precision(weights):
+    torch.manual_seed(0)
+    wanted = registry.build("unet_aspp", OPTIONS).state_dict()
+    found = read_weights(weights)
+    assert wanted.keys() == found.keys()
+    for key, value in wanted.items():
+        assert torch.allclose(found[key].float(), value.float(), atol=1e-3)
+
+
+def test_altered_weights_are_refused_before_parsing(weights, monkeypatch):
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    monkeypatch.setattr("icefront_dask.models.weights.load", lambda _: pytest.fail("parsed before the check"))
+    with pytest.raises(WeightsError, match="SHA-256"):
+        registry.load(str(weights))
+
+
+def test_truncated_weights_are_refused(weights):
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+        read_weights(weights)
+
+
+def test_a_pickle_is_refused_unread(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("unpickled",))
+
+    path = tmp_path / "bomb.pt"
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(WeightsError, match=r"only \.safetensors"):
+        registry.load(str(path))
+
+
+def test_weights_for_another_width_are_refused(weights):
+    card = json.loads(weights.with_suffix(".json").read_text())
+    card["architecture_options"]["width"] = 4
+    weights.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match="do not fit"):
+        registry.load(str(weights))
+
+
+def test_missing_things_say_what_there_is(weights):
+    with pytest.raises(WeightsError, match="icefront-1"):
+        registry.load("nonesuch")
+    weights.with_suffix(".json").unlink()
+    with pytest.raises(WeightsError, match=r"no card tiny\.json"):
+        registry.load(str(weights))
+    with pytest.raises(WeightsError, match="unet_aspp"):
+        registry.build("nonesuch", {})
+
+
+@pytest.mark.parametrize("variables", [["hh"], ["vv", "vh"], ["nir", "green"], ["grey"]])
+def test_choice_by_variables(variables):
+    assert registry.choose(variables) in registry.names()
+
+
+def test_no_model_for_other_variables():
+    with pytest.raises(ModelMismatchError, match="thermal"):
+        registry.choose(["thermal"])
+
+
+def test_shipped_weights_fit_their_cards():
+    for name in registry.names():
+        card = registry.card(name)
+        path = registry.PACKAGED / f"{name}.safetensors"
+        assert path.stat().st_size <= 16 * 2**20
+        assert sha256_of(path) == card.sha256
+        model = registry.load(name)
+        assert card.stride == model.network.stride
+        assert card.receptive_radius == model.network.receptive_radius
+        assert card.shift_equivariant == model.network.shift_equivariant

@@ -1,0 +1,100 @@
+"""Training: learns, resumes exactly, refuses wrong configurations."""
+
+import numpy as np
+import pytest
+import torch
+
+from icefront_dask.errors import ConfigError
+from icefront_dask.models.weights import read_weights
+from icefront_dask.train.batches import Batches
+from icefront_dask.train.config import Mix, TrainConfig, read_train_config
+from icefront_dask.train.fit import fit, rate
+
+TINY = {
+    "name": "tiny",
+    "mix": Mix(pairs=0, sar=1, optical=1),
+    "cache": 3,
+    "refresh_every": 2,
+    "scene_px": 64,
+    "crop_px": 48,
+    "threads": 1,
+    "precision": "fp32",
+    "architecture_options": {
+        "in_channels": 3,
+        "out_channels": 2,
+        "width": 4,
+        "norm": "batch",
+        "pooling": False,
+        "dropout": 0.1,
+    },
+}
+
+
+def test_rate_warms_up_and_falls():
+    config = TrainConfig(out="unused", **TINY, steps=100, warm_up=10, learning_rate=1e-3, final_share=0.1)
+    rates = np.array([rate(step, config) for step in range(100)])
+    assert rates[0] == pytest.approx(1e-4)
+    assert rates.argmax() in (9, 10)
+    assert (np.diff(rates[10:]) < 0).all()
+    assert rates[-1] == pytest.approx(1e-4, rel=0.1)
+
+
+def test_a_resumed_run_gives_the_same_weights(tmp_path):
+    torch.manual_seed(3)
+    config = {**TINY, "steps": 6, "warm_up": 2, "checkpoint_every": 3}
+    whole = fit(TrainConfig(out=tmp_path / "whole", **config))
+
+    class StopError(RuntimeError):
+        pass
+
+    def stop(step, _):
+        if step == 4:
+            raise StopError
+
+    cut = TrainConfig(out=tmp_path / "cut", **config)
+    with pytest.raises(StopError):
+        fit(cut, stop)
+    resumed = fit(cut)
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_batches_depend_on_their_number_alone():
+    config = TrainConfig(out="unused", **TINY, steps=5)
+    whole = list(Batches(config))
+    tail = list(Batches(config, start=3))
+    for a, b in zip(whole[3:], tail, strict=True):
+        for x, y in zip(a, b, strict=True):
+            assert torch.equal(x, y)
+
+
+def test_training_lowers_the_loss(tmp_path):
+    losses = []
+    config = TrainConfig(
+        out=tmp_path, **{**TINY, "cache": 1, "refresh_every": 1000}, steps=120, warm_up=5, learning_rate=1e-2, ema=0.5
+    )
+    path = fit(config, lambda _, loss: losses.append(loss))
+    assert np.mean(losses[-20:]) < 0.85 * np.mean(losses[:10])
+    assert all(torch.isfinite(value).all() for value in read_weights(path).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: x\nout: o\nlerning_rate: 1", "lerning_rate"),
+        ("name: X Y\nout: o", "name"),
+        ("name: x\nout: o\ncrop_px: 50", "crop_px"),
+    ],
+)
+def test_wrong_configurations_name_the_key(tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_train_config(path)
+
+
+def test_missing_things_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nothing\.yaml"):
+        read_train_config(tmp_path / "nothing.yaml")
+    config = TrainConfig(out=tmp_path, **{**TINY, "mix": Mix(pairs=1)}, steps=1)
+    with pytest.raises(ConfigError, match="pairs"):
+        Batches(config)
