@@ -11,21 +11,40 @@ if TYPE_CHECKING:
 
     from icefront_dask.regions import Region
 
-__all__ = ["IcefrontAccessor"]
+__all__ = ["DataArrayAccessor", "DatasetAccessor"]
 
 
-@xr.register_dataset_accessor("icefront")
 @xr.register_dataarray_accessor("icefront")
-class IcefrontAccessor:
-    """The package's functions as methods of a DataArray or Dataset.
+class DataArrayAccessor:
+    """The package's functions as methods of a DataArray.
 
     Parameters
     ----------
-    data : DataArray or Dataset
-        A cube, bands with (y, x) or (time, y, x) and a CRS, or a prediction.
+    data : DataArray
+        Dims (y, x) or (time, y, x), with a CRS.
     """
 
-    def __init__(self, data: xr.DataArray | xr.Dataset) -> None:
+    def __init__(self, data: xr.DataArray) -> None:
+        self._data = data
+
+    def segment(self, *, model: str = "auto", region: Region | None = None, **options: Any) -> xr.Dataset:
+        """Return ``icefront_dask.segment(data, model=model, region=region, **options)``; lazy."""
+        from icefront_dask.predict import segment
+
+        return segment(self._data, model=model, region=region, **options)
+
+
+@xr.register_dataset_accessor("icefront")
+class DatasetAccessor:
+    """The package's functions as methods of a Dataset.
+
+    Parameters
+    ----------
+    data : Dataset
+        A cube, named bands with (y, x) or (time, y, x) and a CRS, or a prediction.
+    """
+
+    def __init__(self, data: xr.Dataset) -> None:
         self._data = data
 
     def segment(self, *, model: str = "auto", region: Region | None = None, **options: Any) -> xr.Dataset:

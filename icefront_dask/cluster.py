@@ -145,7 +145,7 @@ def _owning(cluster: Any) -> Client:
 
     class OwningClient(Client):
         def close(self, *args: Any, **kwargs: Any) -> Any:
-            result = super().close(*args, **kwargs)  # type: ignore[no-untyped-call]
+            result = super().close(*args, **kwargs)
             try:
                 cluster.close()
             except TimeoutError:
@@ -153,4 +153,4 @@ def _owning(cluster: Any) -> Client:
                 _LOG.warning("the workers of %s did not end in time; they end with this process", cluster)
             return result
 
-    return OwningClient(cluster)  # type: ignore[no-untyped-call]
+    return OwningClient(cluster)

@@ -27,7 +27,7 @@ dask.config.update_defaults(_PACKAGED)
 
 def packaged() -> dict[str, Any]:
     """Return a copy of the packaged defaults, unchanged by any user's configuration."""
-    return copy.deepcopy(_PACKAGED["icefront"])  # type: ignore[no-any-return]
+    return copy.deepcopy(_PACKAGED["icefront"])
 
 
 def section(name: str, **overrides: Any) -> dict[str, Any]:

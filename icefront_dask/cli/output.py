@@ -61,19 +61,30 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def progress() -> Iterator[Report]:
-    """Show bars on stderr: yield a function that is called with a stage's name, what is done, and of how much."""
+    """Yield a function that is called with a stage's name, what is done, and of how much.
+
+    On a terminal it draws bars on stderr, elsewhere it says once which stage begins.
+    """
+    if not sys.stderr.isatty():
+        begun: set[str] = set()
+
+        def say(stage: str, done: int, total: int) -> None:
+            if stage not in begun:
+                begun.add(stage)
+                note(f"{stage}: {total - done} to do" if total > 1 else stage)
+
+        yield say
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), transient=not sys.stderr.isatty()) as bars:
+    with Progress(*columns, console=Console(file=sys.stderr)) as bars:
         tasks: dict[str, Any] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
+        def draw(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
-                if not bars.console.is_terminal:
-                    note(f"{stage} ({total})")
             bars.update(tasks[stage], completed=done, total=total)
 
-        yield report
+        yield draw

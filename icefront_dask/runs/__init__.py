@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from icefront_dask.runs.config import RunConfig, read_config
+from icefront_dask.runs.driver import RunResult, run
 from icefront_dask.runs.ledger import Ledger
-from icefront_dask.runs.plan import Plan, plan
-from icefront_dask.runs.run import RunResult, run
+from icefront_dask.runs.planning import Plan, plan
 from icefront_dask.runs.spec import RunSpec
 from icefront_dask.runs.work import WorkUnit
 

@@ -10,8 +10,8 @@ import yaml
 from icefront_dask.errors import ConfigError
 from icefront_dask.models import registry
 from icefront_dask.publish import read_fronts, read_series
+from icefront_dask.runs.driver import run
 from icefront_dask.runs.files import write_bytes
-from icefront_dask.runs.run import run
 from icefront_dask.score import demo_scores
 from icefront_dask.simulate.archive import read_truth, write_archive
 from icefront_dask.simulate.plan import demo_plan

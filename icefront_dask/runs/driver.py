@@ -1,115 +1,169 @@
-"""Runs units with a bounded number in flight, on a Dask client or one after the other in this process."""
+"""The whole way: plan, do the units that are not done, bring them together."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from icefront_dask.errors import IcefrontError
+from icefront_dask.cube import create_store
+from icefront_dask.errors import RunError
+from icefront_dask.predict import register_model
+from icefront_dask.runs.files import locked, remove_temporary, write_bytes
+from icefront_dask.runs.ledger import Ledger
+from icefront_dask.runs.planning import Plan, make_plan, resolve_config
+from icefront_dask.runs.prediction import create_prediction
+from icefront_dask.runs.products import write_products
+from icefront_dask.runs.settings import transport_settings, using
+from icefront_dask.runs.unit import CUBE, run_unit
+from icefront_dask.runs.window import drive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from distributed import Client, Future
+    from distributed import Client
 
-    from icefront_dask.runs.work import WorkUnit
+    from icefront_dask.runs.config import RunConfig
+    from icefront_dask.runs.window import UnitFailure
 
-__all__ = ["UnitFailure", "drive"]
+    Report = Callable[[str, int, int], None]
+
+__all__ = ["RunResult", "run"]
 
 
 @dataclass(frozen=True)
-class UnitFailure:
-    """A unit that ended with an error: the other units go on, the run ends with a report of all of them."""
+class RunResult:
+    """What a finished run made.
 
-    unit: WorkUnit
-    message: str
+    Attributes
+    ----------
+    plan : Plan
+        What was asked for.
+    done, kept : int
+        Units done now, and units found done from before.
+    products : dict
+        Counts of fronts by status and of the tables' rows.
+    """
 
-    def __str__(self) -> str:
-        """One line: the unit and what went wrong."""
-        return f"{self.unit.region}/{self.unit.family} block {self.unit.block}: {self.message}"
+    plan: Plan
+    done: int
+    kept: int
+    products: dict[str, Any]
+
+    @property
+    def output(self) -> Path:
+        """The run folder: fronts, series and statistics as Parquet, ``report.html``, ``cube.zarr``."""
+        return self.plan.output
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Counts of everything, and where it lies."""
+        return {
+            **self.plan.counts,
+            "units_done": self.done,
+            "units_kept": self.kept,
+            **self.products,
+            "output": str(self.output),
+        }
 
 
-def drive(
-    units: Iterable[WorkUnit],
-    work: Callable[[WorkUnit], Any],
+def run(
+    config: RunConfig | str | Path | Mapping[str, Any],
     *,
     client: Client | None = None,
-    window: int = 32,
-) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
-    """Do the units and yield each as it ends.
+    report: Report | None = None,
+) -> RunResult:
+    """Go the whole way: search, cube, prediction, fronts, change, report. This computes.
+
+    Stopped at any point and started again, it ends with the same bytes and does no finished unit again.
 
     Parameters
     ----------
-    units : iterable of WorkUnit
-        Consumed as places in the window become free.
-    work : callable
-        Does one unit; sent to the workers with each of them, so it must be small.
+    config : RunConfig, path or mapping
+        A run file, or its content.
     client : Client, optional
-        Without one the units are done here, one after the other.
-    window : int
-        Units that the scheduler holds at any time. The future of a unit that ended is released at once.
+        Does the units, see `icefront_dask.connect`; its workers must reach the output folder. Without one
+        they are done in this process, one after the other.
+    report : callable, optional
+        Called with a stage's name, what is done of it, and of how much.
 
-    Yields
+    Returns
+    -------
+    RunResult
+
+    Raises
     ------
-    unit, failure
-        `failure` is None for a finished unit. Errors of the project, of the system and of lost workers are
-        failures of their unit; any other exception is a defect and is raised as it is.
+    RunError
+        If units failed: the others are done and kept, and are not done again.
+    IcefrontError
+        As `icefront_dask.plan`.
     """
-    if client is None:
-        yield from _here(units, work)
-    else:
-        yield from _on_client(units, work, client, window)
+    resolved = resolve_config(config)
+    tell = report or _silent
+    with locked(resolved.output):
+        remove_temporary(resolved.output)
+        plan = make_plan(resolved, tell)
+        with using(resolved.settings()):
+            return _run(plan, client, tell)
 
 
-def _here(units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
-    for unit in units:
-        try:
-            work(unit)
-        except (IcefrontError, OSError, MemoryError) as error:
-            yield unit, UnitFailure(unit, _line(error))
-        else:
-            yield unit, None
+def _run(plan: Plan, client: Client | None, tell: Report) -> RunResult:
+    if not (plan.output / "spec.json").exists():
+        write_bytes(plan.output / "spec.json", plan.spec.pretty.encode())
+    ledger = Ledger(plan.output, plan.spec.sha256)
+    waiting = [unit for unit in plan.units if not ledger.is_done(unit)]
+    kept = len(plan.units) - len(waiting)
+    if waiting:
+        _create_stores(plan)
+        if client is not None:
+            options = plan.spec.section("predict")
+            for name, sha256 in {(group.model, group.model_sha256) for group in plan.spec.groups}:
+                register_model(client, name, sha256, options["engine"], options["threads"])
+    work = partial(
+        run_unit,
+        root=str(plan.output),
+        spec_sha256=plan.spec.sha256,
+        transport=transport_settings(plan.config.settings()),
+    )
+    window = int(plan.config.settings()["runs"]["window"])
+    failures: list[UnitFailure] = []
+    tell("units", kept, len(plan.units))
+    for number, (_, failure) in enumerate(drive(waiting, work, client=client, window=window), start=1):
+        if failure is not None:
+            failures.append(failure)
+        tell("units", kept + number, len(plan.units))
+    if failures:
+        raise RunError(_describe(plan, failures, len(plan.units) - len(failures)))
+    tell("products", 0, 1)
+    products = write_products(plan)
+    tell("products", 1, 1)
+    return RunResult(plan, len(waiting), kept, products)
 
 
-def _on_client(
-    units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any], client: Client, window: int
-) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
-    from distributed import KilledWorker, as_completed
-
-    waiting = iter(units)
-    flying: dict[Future[Any], WorkUnit] = {}
-    # A scheduler may serve several runs, and may not have forgotten this unit's last failure yet.
-    run = uuid.uuid4().hex[:8]
-    landed = as_completed()
-
-    def submit(count: int) -> None:
-        for unit in islice(waiting, count):
-            future = client.submit(work, unit, key=f"icefront-{run}-{unit.key}", pure=False)
-            flying[future] = unit
-            landed.add(future)
-
-    submit(window)
-    try:
-        for future in landed:
-            unit = flying.pop(future)
-            error = future.exception()
-            future.release()
-            submit(1)
-            if error is None:
-                yield unit, None
-            elif isinstance(error, KilledWorker):
-                yield unit, UnitFailure(unit, "its worker died repeatedly, most often for want of memory")
-            elif isinstance(error, (IcefrontError, OSError, MemoryError)):
-                yield unit, UnitFailure(unit, _line(error))
-            else:
-                raise error
-    finally:
-        for future in flying:
-            future.release()
+def _create_stores(plan: Plan) -> None:
+    for group in plan.spec.groups:
+        region = plan.spec.regions[group.region]
+        geobox = region.geobox(group.resolution_m)
+        scenes = plan.scenes(group.region, group.family)
+        identity = {"spec_sha256": plan.spec.sha256, "model": group.model, "model_sha256": group.model_sha256}
+        cube = create_store(
+            plan.output / CUBE, scenes, region, group.family, geobox, group.variables,
+            {"spec_sha256": plan.spec.sha256},
+        )  # fmt: skip
+        create_prediction(cube, identity)
 
 
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, IcefrontError) else f"{type(error).__name__}: {text}"
+def _describe(plan: Plan, failures: list[UnitFailure], done: int) -> str:
+    failures = sorted(failures, key=lambda failure: failure.unit.key)
+    shown = "; ".join(str(failure) for failure in failures[:3])
+    more = f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
+    return (
+        f"{len(failures)} of {len(plan.units)} units failed: {shown}{more}. The other {done} are kept in "
+        f"{plan.output}: repair the cause and run again, or set cube.on_read_error to flag to go on without "
+        "files that cannot be read"
+    )
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Report to nobody."""

@@ -29,7 +29,7 @@ from icefront_dask.runs.unit import CUBE
 if TYPE_CHECKING:
     import pandas as pd
 
-    from icefront_dask.runs.plan import Plan
+    from icefront_dask.runs.planning import Plan
 
 __all__ = ["read_parts", "write_products"]
 

@@ -12,7 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from icefront_dask.errors import ReadError
-from icefront_dask.runs.driver import drive
+from icefront_dask.runs.window import drive
 from icefront_dask.runs.work import WorkUnit, blocks
 
 

@@ -1,0 +1,115 @@
+"""Runs units with a bounded number in flight, on a Dask client or one after the other in this process."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from icefront_dask.errors import IcefrontError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from distributed import Client, Future
+
+    from icefront_dask.runs.work import WorkUnit
+
+__all__ = ["UnitFailure", "drive"]
+
+
+@dataclass(frozen=True)
+class UnitFailure:
+    """A unit that ended with an error: the other units go on, the run ends with a report of all of them."""
+
+    unit: WorkUnit
+    message: str
+
+    def __str__(self) -> str:
+        """One line: the unit and what went wrong."""
+        return f"{self.unit.region}/{self.unit.family} block {self.unit.block}: {self.message}"
+
+
+def drive(
+    units: Iterable[WorkUnit],
+    work: Callable[[WorkUnit], Any],
+    *,
+    client: Client | None = None,
+    window: int = 32,
+) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+    """Do the units and yield each as it ends.
+
+    Parameters
+    ----------
+    units : iterable of WorkUnit
+        Consumed as places in the window become free.
+    work : callable
+        Does one unit; sent to the workers with each of them, so it must be small.
+    client : Client, optional
+        Without one the units are done here, one after the other.
+    window : int
+        Units that the scheduler holds at any time. The future of a unit that ended is released at once.
+
+    Yields
+    ------
+    unit, failure
+        `failure` is None for a finished unit. Errors of the project, of the system and of lost workers are
+        failures of their unit; any other exception is a defect and is raised as it is.
+    """
+    if client is None:
+        yield from _here(units, work)
+    else:
+        yield from _on_client(units, work, client, window)
+
+
+def _here(units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+    for unit in units:
+        try:
+            work(unit)
+        except (IcefrontError, OSError, MemoryError) as error:
+            yield unit, UnitFailure(unit, _line(error))
+        else:
+            yield unit, None
+
+
+def _on_client(
+    units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any], client: Client, window: int
+) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+    from distributed import KilledWorker, as_completed
+
+    waiting = iter(units)
+    flying: dict[Future[Any], WorkUnit] = {}
+    # A scheduler may serve several runs, and may not have forgotten this unit's last failure yet.
+    run = uuid.uuid4().hex[:8]
+    landed = as_completed()
+
+    def submit(count: int) -> None:
+        for unit in islice(waiting, count):
+            future = client.submit(work, unit, key=f"icefront-{run}-{unit.key}", pure=False)
+            flying[future] = unit
+            landed.add(future)
+
+    submit(window)
+    try:
+        for future in landed:
+            unit = flying.pop(future)
+            error = future.exception()
+            future.release()
+            submit(1)
+            if error is None:
+                yield unit, None
+            elif isinstance(error, KilledWorker):
+                yield unit, UnitFailure(unit, "its worker died repeatedly, most often for want of memory")
+            elif isinstance(error, (IcefrontError, OSError, MemoryError)):
+                yield unit, UnitFailure(unit, _line(error))
+            else:
+                raise error
+    finally:
+        for future in flying:
+            future.release()
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, IcefrontError) else f"{type(error).__name__}: {text}"
