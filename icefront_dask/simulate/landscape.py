@@ -74,8 +74,8 @@ class Landscape:
     tributary : (x, angle, half width) or None
     overhang_m : float
         Amplitude of the two-dimensional warp of the front.
-    relief_m : float
-        Height of the rock.
+    relief_m, facet_m, rugged_m : float
+        Height of the rock; size of a cell of its ridges (slopes are some 20 cells long); roughness of its slopes.
     phase : float
         Offset into the fields.
     """
@@ -93,6 +93,8 @@ class Landscape:
     overhang_m: float
     relief_m: float
     phase: float
+    facet_m: float = 90.0
+    rugged_m: float = 18.0
 
     def flow(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Along-flow and across-flow coordinates (m) of positions."""
@@ -143,11 +145,11 @@ class Landscape:
     def elevation(self, x: Floats, y: Floats) -> Floats:
         """Height of the rock (m), rising from the walls; 0 in the fjord."""
         away = np.clip(self.wall(x, y), 0, None)
-        ridges = 1 - np.abs(sample(self.atlas.smooth, x / 90 + 9, y / 90 + 5))
+        ridges = 1 - np.abs(sample(self.atlas.smooth, x / self.facet_m + 9, y / self.facet_m + 5))
         broad = sample(self.atlas.smooth, x / 40 + 70, y / 40 + 20)
         ramp = 1 - np.exp(-away / (0.9 * self.relief_m))
         height = self.relief_m * ramp * np.clip(0.45 + 0.35 * ridges + 0.2 * broad, 0.03, None)
-        return (height + 18 * ramp * sample(self.atlas.rough, x / 35 + 200, y / 35 + 100)).astype(np.float32)
+        return (height + self.rugged_m * ramp * sample(self.atlas.rough, x / 35 + 200, y / 35 + 100)).astype(np.float32)
 
 
 def draw_landscape(rng: np.random.Generator, atlas: Atlas, kind: Kind, half_width_m: float) -> Landscape:
@@ -177,6 +179,8 @@ def draw_landscape(rng: np.random.Generator, atlas: Atlas, kind: Kind, half_widt
         overhang_m=rng.uniform(0, 0.015) * w,
         relief_m=rng.uniform(200, 1500),
         phase=rng.uniform(0, 6.28),
+        facet_m=float(np.exp(rng.uniform(np.log(15), np.log(110)))),
+        rugged_m=float(np.exp(rng.uniform(np.log(4), np.log(35)))),
     )
 
 

@@ -40,6 +40,8 @@ class Sky:
     haze : float
         Reflectance added by haze.
     cloud_share, cloud_shift_px : float, int
+    snow_patch : float
+        Level of the slow field above which the rock carries snow; 9 for none.
     """
 
     glacier: float
@@ -61,6 +63,7 @@ class Sky:
     haze: float
     cloud_share: float
     cloud_shift_px: int
+    snow_patch: float = 9.0
 
 
 def draw_sky(rng: np.random.Generator, *, mix: str | None = None, cloud_share: float | None = None) -> Sky:
@@ -100,6 +103,7 @@ def draw_sky(rng: np.random.Generator, *, mix: str | None = None, cloud_share: f
         haze=rng.uniform(0, 0.06) if rng.random() < 0.4 else 0.0,
         cloud_share=share,
         cloud_shift_px=int(rng.integers(6, 30)),
+        snow_patch=rng.uniform(-1.5, 2) if rng.random() < 0.5 else 9.0,
     )
 
 
@@ -173,7 +177,8 @@ def render_optical(
     matrix = np.where(layers.fast > 0, np.maximum(matrix, 0.8 * sky.block), matrix)
     ocean = layers.cover * blocks + (1 - layers.cover) * matrix
     ocean = np.where((layers.kind == OCEAN) & (layers.berg > 0), sky.berg * (1 + 0.5 * sky.fine * layers.fine), ocean)
-    ground = np.where(rock, sky.rock * (1 + 0.25 * layers.fine + 0.2 * layers.low), np.where(glacier, ice, ocean))
+    bare = np.where(layers.low + 0.3 * layers.fine > sky.snow_patch, sky.upper, sky.rock)
+    ground = np.where(rock, bare * (1 + 0.25 * layers.fine + 0.2 * layers.low), np.where(glacier, ice, ocean))
     shading, hidden = _lit(layers.elevation, sky, pixel_m)
     image = ground * shading * (1 - 0.85 * hidden)
     image = gaussian_filter(image.astype(np.float32), sky.blur_px) + sky.haze

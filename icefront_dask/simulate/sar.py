@@ -41,6 +41,8 @@ class Radar:
     floor_db : (co, cross) noise floor
     false_cliff : (offset m, dB) or None
         A line that an outdated elevation model leaves in terrain-corrected data.
+    rock_contrast, rock_slope, rock_patch : float
+        Brightening (dB) of slopes towards the radar, how soon it saturates, and strength (dB) of broad patches.
     """
 
     glacier: tuple[float, float]
@@ -65,6 +67,9 @@ class Radar:
     smooth_px: float
     floor_db: tuple[float, float]
     false_cliff: tuple[float, float] | None
+    rock_contrast: float = 10.0
+    rock_slope: float = 1.3
+    rock_patch: float = 0.0
 
 
 def _level(rng: np.random.Generator, name: str) -> tuple[float, float]:
@@ -132,6 +137,9 @@ def draw_radar(rng: np.random.Generator, *, mix: str | None = None, ew: bool = F
         )
         if rng.random() < 0.2
         else None,
+        rock_contrast=rng.uniform(3, 14),
+        rock_slope=rng.uniform(0.8, 3.5),
+        rock_patch=rng.uniform(0, 3),
     )
 
 
@@ -209,7 +217,7 @@ def render_sar(
         + radar.relief * np.clip(block_lit, -3, 3)
     )
     slope = _along(layers.elevation, radar.look, pixel_m)
-    shaded = 10 * np.tanh(1.3 * slope) + 1.2 * layers.fine
+    shaded = radar.rock_contrast * np.tanh(radar.rock_slope * slope) + layers.fine + radar.rock_patch * layers.low
     edge_gain, dark = _cliff(layers, radar, pixel_m, cliff_m)
     dark = np.maximum(dark, np.where(rock, _shadow(layers.elevation, radar.look, radar.incidence_deg, pixel_m), 0))
     rift_gain = radar.rift * np.clip(1 - layers.rift / max(60.0, 1.5 * pixel_m), 0, 1)

@@ -26,7 +26,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Batches(IterableDataset[Batch]):
-    """Batches ``start … steps - 1`` of a training.
+    """Batches ``start … last_step - 1`` of a training.
 
     Step ``i`` sees ``cache`` simulated scenes, of the seeds from ``simulated_seed + i // refresh_every`` on.
     """
@@ -50,7 +50,7 @@ class Batches(IterableDataset[Batch]):
         if config.mix.sar + config.mix.optical:
             for _ in range(config.cache):
                 cache.draw()
-        for step in range(self.start, config.steps):
+        for step in range(self.start, config.last_step):
             rng = np.random.default_rng([config.seed, step])
             parts = [augment(sample, rng, config.holes) for sample in self._samples(cache, rng)]
             yield tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*parts, strict=True))  # type: ignore[misc]

@@ -42,7 +42,8 @@ class TrainConfig(BaseModel):
     off_centre: float = Field(0.25, description="farthest that a front lies from the middle, in sides of the scene")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
     crop_px: int = Field(320, multiple_of=16)
-    steps: int = Field(3000, ge=1)
+    steps: int = Field(3000, ge=1, description="length of the schedule")
+    stop_after: int | None = Field(None, ge=1, description="end before the schedule does, after so many steps")
     warm_up: int = 200
     learning_rate: float = 1e-3
     final_share: float = Field(0.02, description="of the learning rate at the last step")
@@ -64,6 +65,11 @@ class TrainConfig(BaseModel):
             "dropout": 0.1,
         }
     )
+
+    @property
+    def last_step(self) -> int:
+        """Steps that are made."""
+        return min(self.steps, self.stop_after or self.steps)
 
 
 def read_train_config(path: Path) -> TrainConfig:

@@ -97,7 +97,7 @@ def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = Non
             if progress is not None:
                 progress(step, loss)
             done = step + 1
-            if done % config.checkpoint_every == 0 or done == config.steps:
+            if done % config.checkpoint_every == 0 or done == config.last_step:
                 stream.flush()
                 state = {
                     "network": network.state_dict(),

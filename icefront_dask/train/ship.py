@@ -30,7 +30,7 @@ _SIMULATED = (
 
 def seeds_of(config: TrainConfig) -> tuple[int, int]:
     """First and last seed of the simulated scenes that a training saw."""
-    return config.simulated_seed, config.simulated_seed + config.cache + config.steps // config.refresh_every
+    return config.simulated_seed, config.simulated_seed + config.cache + config.last_step // config.refresh_every
 
 
 def ship(
