@@ -31,7 +31,7 @@ demo: $(VENV)/.icefront-demo ## simulate an archive, run the whole way over it, 
 
 test: $(VENV)/.icefront-test lint ## lint, type-check and test everything that runs on this machine
 	@tools/setup-tests.sh
-	@$(PY) -m pytest -p tests.budget -n $(WORKERS) --dist loadfile -m "not soak"
+	@$(PY) -m pytest -p tests.budget -n $(WORKERS) --dist loadfile -m "not soak and not acceptance"
 
 lint: $(VENV)/.icefront-test ## ruff, mypy --strict, import-linter
 	@$(VENV)/bin/ruff check
@@ -44,7 +44,7 @@ bench: $(VENV)/.icefront-test ## run the benchmarks; each prints ratios measured
 
 real: $(VENV)/.icefront-test ## run the whole way over the real scenes, through real servers
 	@tools/setup-tests.sh
-	@$(PY) -m pytest tests/real -m real -s
+	@status=0; $(PY) -m pytest tests/real -m real || status=$$?; $(PY) -m tests.real.helheim --out out/real; exit $$status
 
 soak: $(VENV)/.icefront-test ## the full counts of kills, seeds and sizes (hours)
 	@tools/setup-tests.sh

@@ -61,17 +61,20 @@ def test_every_scene_is_found_read_by_ranges_and_answered_for(numbers, out):
     assert (out / "run" / "report.html").stat().st_size > 20_000
 
 
+@pytest.mark.acceptance
 def test_each_scene_is_accepted_or_in_review_with_a_reason(numbers):
     for name, scene in numbers["scenes"].items():
         assert set(scene["status"]) <= {"accepted", "review"}, (name, scene)
         assert scene["status"] == ["accepted"] or scene["reason"], (name, scene)
 
 
+@pytest.mark.acceptance
 def test_the_lines_lie_on_the_fronts(numbers):
     medians = [scene["eye_median_m"] for scene in numbers["scenes"].values()]
     assert np.max(medians) < 100.0
 
 
+@pytest.mark.acceptance
 def test_the_retreat_of_june_2018(numbers):
     assert numbers["retreat_seen_share"] >= 0.8
     assert numbers["retreat_m"] == pytest.approx(650.0, abs=200.0)
