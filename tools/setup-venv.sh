@@ -39,12 +39,16 @@ if ! is_recent "$venv/bin/python"; then
 fi
 pip="$venv/bin/python -m pip --disable-pip-version-check --no-input"
 
+cpu_index=https://download.pytorch.org/whl/cpu
 index=()
 if [ -n "${ICEFRONT_TORCH_INDEX+set}" ]; then
   [ -z "$ICEFRONT_TORCH_INDEX" ] || index=(--extra-index-url "$ICEFRONT_TORCH_INDEX")
-elif [ "$(uname -sm)" = "Linux x86_64" ] && ! command -v nvidia-smi >/dev/null \
-     && ! $pip config list | grep -qE 'index-url|find-links'; then
-  index=(--extra-index-url https://download.pytorch.org/whl/cpu)
+elif [ "$(uname -sm)" = "Linux x86_64" ] && ! command -v nvidia-smi >/dev/null; then
+  sources=$($pip config list)
+  if ! grep -qE 'index-url|find-links|no-index' <<<"$sources" \
+     && "$venv/bin/python" -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1] + "/torch/", timeout=10)' $cpu_index 2>/dev/null; then
+    index=(--extra-index-url $cpu_index)
+  fi
 fi
 
 echo "icefront set-up: installing into $venv (extras: ${extras:-none})"

@@ -164,7 +164,7 @@ def _tally(frames: list[gpd.GeoDataFrame], left: pd.DataFrame) -> list[dict[str,
     ):
         if name in {"accepted", "review"} or status.get(name, 0):
             out.append({"name": name, "count": int(status.get(name, 0)), "label": label})
-    return [*out, {"name": "left", "count": len(left), "label": "left out before"}]
+    return [*out, {"name": "left", "count": len(left), "label": "left out before processing"}]
 
 
 def _overview(

@@ -134,8 +134,8 @@ def _facts(region: Region, fronts: gpd.GeoDataFrame | None) -> str:
     if region.basin:
         words.insert(1, f"basin {region.basin}")
     if fronts is not None and len(fronts):
-        sizes = sorted(fronts["pixel_size_m"].dropna().unique())
-        words.append("pixels of " + " and ".join(f"{size:g} m" for size in sizes) if sizes else "no pixel size")
+        sizes = sorted({float(f"{size:.3g}") for size in fronts["pixel_size_m"].dropna()})
+        words.append("pixels of " + " and ".join(f"{size:.3g} m" for size in sizes) if sizes else "no pixel size")
         words.append(span(fronts["datetime"].min(), fronts["datetime"].max()))
         words.append(_counts(fronts["status"].value_counts().to_dict()))
     return sentence(" · ".join(words))
@@ -151,12 +151,11 @@ def _map_caption(region: Region, fronts: gpd.GeoDataFrame | None, background: Ba
     drawn = 0 if fronts is None else int((~fronts.geometry.isna()).sum())
     if not drawn:
         return "No front to draw." + (f" Background: {background.label}." if background and background.label else "")
+    accepted = fronts is not None and (fronts["status"] == "accepted").sum() > 1
+    newest = ", the newest accepted one thicker" if accepted else ""
     lines = "One front" if drawn == 1 else f"{drawn} fronts"
     ground = f" over {background.label}" if background is not None and background.label else ""
-    return (
-        f"{lines} coloured by date{ground}, the newest accepted one thicker. Projection {region.crs}; scale "
-        "bar in true ground distance."
-    )
+    return f"{lines} coloured by date{ground}{newest}. Projection {region.crs}; scale bar in true ground distance."
 
 
 def _map_legend(region: Region, fronts: gpd.GeoDataFrame | None) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from icefront_dask.publish.wording import date, method_rank, plain, sentence, signed, value_with_interval
+from icefront_dask.publish.wording import date, flowline_name, method_rank, plain, sentence, signed, value_with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +119,7 @@ def _named(records: Iterable[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]
     return [
         (
             sentence(record["method"])
-            + (f", {plain(record['flowline'])}" if methods.count(record["method"]) > 1 else ""),
+            + (f", {flowline_name(record['flowline'])}" if methods.count(record["method"]) > 1 else ""),
             record,
         )
         for record in records

@@ -19,7 +19,7 @@ from icefront_dask.publish.drawing import (
     time_ticks,
     years,
 )
-from icefront_dask.publish.wording import date, method_rank, plain, sentence, signed
+from icefront_dask.publish.wording import date, flowline_name, method_rank, plain, sentence, signed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -106,17 +106,16 @@ def series_chart(name: str, series: pd.DataFrame, styles: Styles, height: float)
 
 
 def _panels(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the rows of each method and flowline with a label, in the order of the statistics."""
+    """Return the rows of each method and flowline with a label; the first of every method come first."""
     out = []
-    for method in sorted(rows["method"].unique(), key=method_rank):
+    for method in rows["method"].unique():
         part = rows[rows["method"] == method]
-        label = sentence(method)
-        flowlines = sorted(part["flowline"].dropna().unique())
-        if len(flowlines) < 2:
-            out.append((label, part))
-        else:
-            out += [(f"{label}, {plain(line)}", part[part["flowline"] == line]) for line in flowlines]
-    return out
+        lines = part["flowline"].map(plain)
+        names = sorted(lines.unique())
+        for number, name in enumerate(names):
+            label = sentence(method) + (f", {flowline_name(name)}" if len(names) > 1 else "")
+            out.append(((number, method_rank(method)), label, part[lines == name]))
+    return [(label, part) for _, label, part in sorted(out, key=lambda panel: panel[0])]
 
 
 def _time_span(times: pd.Series) -> tuple[datetime, datetime]:

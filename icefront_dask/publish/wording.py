@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["date", "method_rank", "plain", "sentence", "signed", "span", "value_with_interval"]
+__all__ = ["date", "flowline_name", "method_rank", "plain", "sentence", "signed", "span", "value_with_interval"]
 
 _METHODS = ("rectilinear-box", "curvilinear-box", "centreline", "reference-line")
 _MINUS = "\N{MINUS SIGN}"
@@ -27,6 +27,11 @@ def sentence(word: Any) -> str:
     """Return words with a capital letter at the beginning and nothing else changed."""
     words = plain(word)
     return words[:1].upper() + words[1:]
+
+
+def flowline_name(name: Any) -> str:
+    """Return what a flowline is called; those without a name of their own are numbered."""
+    return f"flowline {plain(name)}" if plain(name).isdigit() else plain(name)
 
 
 def date(value: Any) -> str:
