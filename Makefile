@@ -8,6 +8,7 @@ PY := $(VENV)/bin/python
 OUT ?= out/demo
 # Worker processes of pytest; 0 runs in one process.
 WORKERS ?= 2
+DEMO_EXTRAS := plot
 TEST_EXTRAS := dev,plot,icechunk,openvino,gateway
 
 export PYTHON VENV
@@ -23,7 +24,7 @@ $(VENV)/.icefront-test: pyproject.toml constraints.txt tools/setup-venv.sh
 	@touch $@ $(VENV)/.icefront-demo
 
 $(VENV)/.icefront-demo: pyproject.toml constraints.txt tools/setup-venv.sh
-	@tools/setup-venv.sh "$$([ -e $(VENV)/.icefront-test ] && echo $(TEST_EXTRAS))"
+	@tools/setup-venv.sh $(if $(wildcard $(VENV)/.icefront-test),$(TEST_EXTRAS),$(DEMO_EXTRAS))
 	@touch $@
 
 demo: $(VENV)/.icefront-demo ## simulate an archive, run the whole way over it, write OUT/report.html
