@@ -23,9 +23,7 @@ def test_allowed_computes_are_counted_and_right():
 
 
 @pytest.mark.parametrize("method", ["connect", "connect_ex"])
-@pytest.mark.parametrize(
-    ("family", "host"), [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")]
-)
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")])
 def test_no_connection_leaves_the_machine(family, host, method):
     with (
         socket.socket(family, socket.SOCK_STREAM) as sock,

@@ -24,9 +24,7 @@ def main(names: list[str]) -> int:
     """Print all commands, or run those of ``names`` one after the other."""
     known = commands()
     if unknown := sorted(set(names) - set(known)):
-        print(
-            f"no shipped model {', '.join(unknown)}; there are: {', '.join(known) or 'none'}", file=sys.stderr
-        )
+        print(f"no shipped model {', '.join(unknown)}; there are: {', '.join(known) or 'none'}", file=sys.stderr)
         return 2
     for name in names:
         arguments = shlex.split(known[name])
