@@ -43,8 +43,8 @@ def run(
         result({**planned.counts, "output": planned.output}, as_json=as_json)
         return
     count = settings.settings()["runs"]["workers"] if workers is None else workers
-    with cluster(count, scheduler, gpus) as client, progress() as report:
-        done = runs.run(settings, client=client, report=report)
+    with progress() as report:
+        done = runs.run_on(settings, lambda: cluster(count, scheduler, gpus), report)
     result({**done.summary, "report": done.output / "report.html"}, as_json=as_json)
 
 
@@ -62,8 +62,8 @@ def demo(
     """
     from icefront_dask.runs.demo import run_demo
 
-    with cluster(workers, scheduler, gpus) as client, progress() as report:
-        scores = run_demo(out, client=client, report=report)
+    with progress() as report:
+        scores = run_demo(out, cluster=lambda: cluster(workers, scheduler, gpus), report=report)
     result(scores, as_json=as_json)
 
 

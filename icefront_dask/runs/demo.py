@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import yaml
 from icefront_dask.errors import ConfigError
 from icefront_dask.models import registry
 from icefront_dask.publish import read_fronts, read_series
-from icefront_dask.runs.driver import run
+from icefront_dask.runs.driver import run_on
 from icefront_dask.runs.files import write_bytes
 from icefront_dask.score import demo_scores
 from icefront_dask.simulate.archive import read_truth, write_archive
@@ -18,6 +19,7 @@ from icefront_dask.simulate.plan import demo_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from distributed import Client
 
@@ -64,7 +66,7 @@ def run_demo(
     out: str | Path,
     *,
     plan: ArchivePlan | None = None,
-    client: Client | None = None,
+    cluster: Callable[[], AbstractContextManager[Client | None]] = nullcontext,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Simulate, run and compare. The truth is used for the comparison and for nothing else.
@@ -75,8 +77,8 @@ def run_demo(
         Folder for everything.
     plan : ArchivePlan, optional
         Default `icefront_dask.simulate.plan.demo_plan`.
-    client : Client, optional
-        See `icefront_dask.run`.
+    cluster : callable
+        Returns a context manager that yields a client; by default the work is done in this process.
     report : callable, optional
         Called with a stage's name, what is done, and of how much.
 
@@ -95,7 +97,7 @@ def run_demo(
     folder = Path(out)
     wanted = plan or demo_plan()
     config = prepare_demo(folder, wanted, report)
-    result = run(config, client=client, report=report)
+    result = run_on(config, cluster, report)
     check_unseen((registry.card(group.model) for group in result.plan.spec.groups), wanted.seeds)
     fronts = read_fronts(result.output / "fronts.parquet", crs="OGC:CRS84")
     series = read_series(result.output / "series.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,17 +20,19 @@ from icefront_dask.runs.unit import CUBE, run_unit
 from icefront_dask.runs.window import drive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from distributed import Client
 
     from icefront_dask.runs.config import RunConfig
     from icefront_dask.runs.window import UnitFailure
+    from icefront_dask.runs.work import WorkUnit
 
     Report = Callable[[str, int, int], None]
 
-__all__ = ["RunResult", "run"]
+__all__ = ["RunResult", "run", "run_on"]
 
 
 @dataclass(frozen=True)
@@ -99,46 +102,74 @@ def run(
     IcefrontError
         As `icefront_dask.plan`.
     """
+    return run_on(config, lambda: nullcontext(client), report)
+
+
+def run_on(
+    config: RunConfig | str | Path | Mapping[str, Any],
+    cluster: Callable[[], AbstractContextManager[Client | None]],
+    report: Report | None = None,
+) -> RunResult:
+    """As `run`, on a cluster that is started only if there are units to do.
+
+    Parameters
+    ----------
+    config, report
+        As for `run`.
+    cluster : callable
+        Returns a context manager that yields a client, or None for this process alone.
+    """
     resolved = resolve_config(config)
     tell = report or _silent
     with locked(resolved.output):
         remove_temporary(resolved.output)
         plan = make_plan(resolved, tell)
         with using(resolved.settings()):
-            return _run(plan, client, tell)
+            return _run(plan, cluster, tell)
 
 
-def _run(plan: Plan, client: Client | None, tell: Report) -> RunResult:
+def _run(plan: Plan, cluster: Callable[[], AbstractContextManager[Client | None]], tell: Report) -> RunResult:
     if not (plan.output / "spec.json").exists():
         write_bytes(plan.output / "spec.json", plan.spec.pretty.encode())
     ledger = Ledger(plan.output, plan.spec.sha256)
     waiting = [unit for unit in plan.units if not ledger.is_done(unit)]
     kept = len(plan.units) - len(waiting)
+    tell("units", kept, len(plan.units))
+    failures: list[UnitFailure] = []
     if waiting:
         _create_stores(plan)
-        if client is not None:
-            options = plan.spec.section("predict")
-            for name, sha256 in {(group.model, group.model_sha256) for group in plan.spec.groups}:
-                register_model(client, name, sha256, options["engine"], options["threads"])
-    work = partial(
-        run_unit,
-        root=str(plan.output),
-        spec_sha256=plan.spec.sha256,
-        transport=transport_settings(plan.config.settings()),
-    )
-    window = int(plan.config.settings()["runs"]["window"])
-    failures: list[UnitFailure] = []
-    tell("units", kept, len(plan.units))
-    for number, (_, failure) in enumerate(drive(waiting, work, client=client, window=window), start=1):
-        if failure is not None:
-            failures.append(failure)
-        tell("units", kept + number, len(plan.units))
+        with cluster() as client:
+            failures = _do(plan, waiting, client, lambda number: tell("units", kept + number, len(plan.units)))
     if failures:
         raise RunError(_describe(plan, failures, len(plan.units) - len(failures)))
     tell("products", 0, 1)
     products = write_products(plan)
     tell("products", 1, 1)
     return RunResult(plan, len(waiting), kept, products)
+
+
+def _do(
+    plan: Plan, waiting: Sequence[WorkUnit], client: Client | None, ended: Callable[[int], None]
+) -> list[UnitFailure]:
+    """Do units, say how many have ended after each, and return those that failed."""
+    if client is not None:
+        options = plan.spec.section("predict")
+        for name, sha256 in sorted({(group.model, group.model_sha256) for group in plan.spec.groups}):
+            register_model(client, name, sha256, options["engine"], options["threads"])
+    settings = plan.config.settings()
+    work = partial(
+        run_unit,
+        root=str(plan.output),
+        spec_sha256=plan.spec.sha256,
+        transport=transport_settings(settings),
+    )
+    failures = []
+    driven = drive(waiting, work, client=client, window=int(settings["runs"]["window"]))
+    for number, (_, failure) in enumerate(driven, start=1):
+        if failure is not None:
+            failures.append(failure)
+        ended(number)
+    return failures
 
 
 def _create_stores(plan: Plan) -> None:

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = ["apply", "frozen_settings", "transport_settings", "using"]
 
-# How things are fetched and who does the work: these move no bit of the result.
+# How things are found and fetched, and who does the work: these move no bit of the result.
 _TRANSPORT = {
     "catalog": {
         "allow_roots", "attempts", "page_size", "retry_max_wait_s", "retry_wait_s", "signing", "signing_url",
         "timeout_s",
     },
+    "models": {"folders", "order"},
     "runs": {"seconds_per_megapixel", "window", "workers"},
 }  # fmt: skip
 _TURN = threading.Lock()
 
 
-def frozen_settings(settings: Mapping[str, Mapping[str, Any]], *, engine: str) -> dict[str, Any]:
+def frozen_settings(settings: Mapping[str, Mapping[str, Any]], *, engine: str = "auto") -> dict[str, Any]:
     """Return what of the resolved settings belongs to the specification.
 
     Parameters
@@ -39,6 +40,7 @@ def frozen_settings(settings: Mapping[str, Mapping[str, Any]], *, engine: str) -
         name: {key: value for key, value in values.items() if key not in _TRANSPORT.get(name, ())}
         for name, values in copy.deepcopy(dict(settings)).items()
     }
+    frozen = {name: values for name, values in frozen.items() if values}
     frozen["predict"]["engine"] = engine
     if frozen["predict"]["threads"] == "auto":
         # Sums depend on the number of threads, so it must not depend on who does the work.
@@ -48,8 +50,7 @@ def frozen_settings(settings: Mapping[str, Mapping[str, Any]], *, engine: str) -
 
 def transport_settings(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what of the resolved settings a worker needs besides the specification."""
-    values = settings["catalog"]
-    return {"catalog": {key: values[key] for key in sorted(_TRANSPORT["catalog"])}}
+    return {name: {key: settings[name][key] for key in sorted(_TRANSPORT[name])} for name in ("catalog", "models")}
 
 
 def apply(*parts: Mapping[str, Mapping[str, Any]]) -> None:

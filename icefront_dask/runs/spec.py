@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from icefront_dask.errors import StoreError
+from icefront_dask.runs.settings import frozen_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +173,7 @@ def search_request(config: RunConfig, regions: Sequence[Region]) -> dict[str, An
         "extra_collections": config.extra_collections,
         "query": config.query,
         "families": list(config.families),
-        "catalog": config.settings()["catalog"],
+        "catalog": frozen_settings(config.settings())["catalog"],
         "regions": [region.to_dict() for region in regions],
     }
 

@@ -18,6 +18,7 @@ from icefront_dask.predict import segment
 from icefront_dask.publish import read_fronts, read_series, read_statistics
 from icefront_dask.runs import plan, run
 from icefront_dask.runs.prediction import open_prediction
+from tests.helpers import raise_if_dask_computes
 from tests.runs import tiny
 
 
@@ -167,6 +168,21 @@ def test_families_without_scenes_are_named(archive, model, tmp_path):
     config = tiny.write_config(tmp_path / "b" / "run.yaml", archive, model, datetime="2012", families=["sentinel-1"])
     with pytest.raises(NoItemsError, match="families sentinel-1"):
         plan(config)
+
+
+def test_planning_computes_nothing(archive, model, tmp_path):
+    with raise_if_dask_computes():
+        planned = plan(tiny.write_config(tmp_path / "run.yaml", archive, model))
+    assert len(planned.units) == 4
+    assert sorted(path.name for path in planned.output.iterdir()) == [".lock", "items.parquet", "search.json"]
+
+
+def test_how_things_are_fetched_is_no_other_run(finished, archive, model, tmp_path):
+    config = tiny.write_config(
+        tmp_path / "run.yaml", archive, model, output=str(finished.output),
+        catalog={"attempts": 2, "timeout_s": 5}, runs={"scenes_per_unit": 1, "window": 3, "workers": 0},
+    )  # fmt: skip
+    assert run(config).kept == 4
 
 
 def test_plan_says_what_it_will_cost(finished):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -11,9 +12,6 @@ from icefront_dask.models.card import Card
 from icefront_dask.models.weights import sha256_of, write_weights
 from icefront_dask.simulate.archive import Archive, write_archive
 from icefront_dask.simulate.plan import ArchivePlan, small_plan
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OPTIONS = {"in_channels": 3, "out_channels": 2, "width": 4, "norm": "batch", "pooling": False, "dropout": 0.0}
 
@@ -66,7 +64,7 @@ def write_config(path: Path, archive: Archive, model: Path | str, **changes: Any
         "source": str(archive.items),
         "regions": str(archive.regions),
         "output": "out",
-        "model": str(model),
+        "model": str(model) if isinstance(model, Path) else model,
         "predict": {"tta": "none", "engine": "torch-fp32"},
         "runs": {"scenes_per_unit": 1},
         **changes,
