@@ -175,3 +175,15 @@ def test_readme_examples_use_what_there_is():
     from icefront_dask.cli import app
 
     assert listed == {command.callback.__name__ for command in app.registered_commands}
+
+
+def test_the_commands_of_the_weights_are_commands_of_the_package():
+    listed = subprocess.run(
+        [sys.executable, ROOT / "tools" / "train.py"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    commands = [line.strip() for line in listed if line.startswith("  ")]
+    assert len(commands) >= len(list((ROOT / "icefront_dask" / "models" / "weights").glob("*.json"))) > 0
+    for command in commands:
+        name, subcommand, config, *_ = command.split()
+        assert (name, subcommand) == ("icefront", "train")
+        assert (ROOT / config).is_file(), f"{command}: there is no {config}"

@@ -1,6 +1,6 @@
 """Print, or run, the commands which made the shipped weights, as their cards state them.
 
-``python tools/train.py`` prints one line a model; ``python tools/train.py NAME`` trains that model again.
+``python tools/train.py`` prints them, one line a stage; ``python tools/train.py NAME`` trains that model again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 WEIGHTS = Path(__file__).resolve().parents[1] / "icefront_dask" / "models" / "weights"
 
 
-def commands() -> dict[str, str]:
-    """Return the command of each shipped model, by name."""
+def commands() -> dict[str, list[str]]:
+    """Return the commands of each shipped model, one a stage of its training, by name."""
     cards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(WEIGHTS.glob("*.json")))
     return {card["name"]: card["command"] for card in cards}
 
@@ -26,15 +26,15 @@ def main(names: list[str]) -> int:
     if unknown := sorted(set(names) - set(known)):
         print(f"no shipped model {', '.join(unknown)}; there are: {', '.join(known) or 'none'}", file=sys.stderr)
         return 2
-    for name in names:
-        arguments = shlex.split(known[name])
+    for command in (command for name in names for command in known[name]):
+        arguments = shlex.split(command)
         if arguments[0] == "icefront":
             arguments[:1] = [str(Path(sys.executable).with_name("icefront"))]
         if status := subprocess.run(arguments, check=False).returncode:  # noqa: S603
             return status
     if not names:
-        for name, command in known.items():
-            print(f"{name}: {command}")
+        for name, lines in known.items():
+            print(f"{name}:", *lines, sep="\n  ")
     return 0
 
 
