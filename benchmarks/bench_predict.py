@@ -1,6 +1,6 @@
 """Engines and the Dask map against each other and against the convolution peak, in turns in one run.
 
-    python benchmarks/predict_quick.py [--threads 2] [--rounds 5]
+    python benchmarks/bench_predict.py [--threads 2] [--rounds 5]
 
 Takes about a minute at most on an idle machine. The last line is one JSON object; ratios are medians over the
 rounds, in each of which every candidate runs once, in alternating order.
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     result = {
-        "benchmark": "predict_quick",
+        "benchmark": "bench_predict",
         "torch": torch.__version__,
         **engines(arguments.threads, arguments.rounds),
         "dask": dask_map(arguments.threads, arguments.rounds),
