@@ -144,9 +144,7 @@ def mde(pairs: Iterable[tuple[ArrayLike, ArrayLike]], resolution: Sequence[float
     total, count, empty = 0.0, 0, 0
     for number, ((predicted, true), scale) in enumerate(zip(listed, scales, strict=True)):
         if not len(_points(true, "true front")):
-            raise InputError(
-                f"image {number} has no true front; leave it out of the error and count it apart"
-            )
+            raise InputError(f"image {number} has no true front; leave it out of the error and count it apart")
         values = symmetric(predicted, true)
         empty += not values.size
         total += float(values.sum() * scale)

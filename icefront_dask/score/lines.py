@@ -97,16 +97,12 @@ def read_line(file: str | Path, transform: Affine | None = None, crs: str | None
             except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
                 raise InputError(f"{file}: a geometry cannot be read ({error})") from error
     if wrong := {part.geom_type for part in parts} - {"LineString"}:
-        raise InputError(
-            f"{file}: a front must be LineStrings or MultiLineStrings, not {', '.join(sorted(wrong))}"
-        )
+        raise InputError(f"{file}: a front must be LineStrings or MultiLineStrings, not {', '.join(sorted(wrong))}")
     lines = shapely.force_2d([part for part in parts if not part.is_empty])
     if crs is not None and transform is not None:
         to_image = Transformer.from_crs(_json_crs(Path(file)), crs, always_xy=True)
         inverse = ~transform
-        lines = shapely.transform(
-            lines, lambda xy: apply_affine(inverse, np.column_stack(to_image.transform(*xy.T)))
-        )
+        lines = shapely.transform(lines, lambda xy: apply_affine(inverse, np.column_stack(to_image.transform(*xy.T))))
     return lines[0] if len(lines) == 1 else shapely.MultiLineString(list(lines))
 
 

@@ -108,9 +108,7 @@ def match_scenes(fronts: gpd.GeoDataFrame, truth: gpd.GeoDataFrame) -> pd.DataFr
     for row, (region, items) in enumerate(zip(fronts["region"], fronts["item_ids"], strict=True)):
         for item in items:
             by_item.setdefault((region, item), []).append(row)
-    if len(fronts) and not any(
-        (r, i) in by_item for r, i in zip(truth["region"], truth["item_id"], strict=True)
-    ):
+    if len(fronts) and not any((r, i) in by_item for r, i in zip(truth["region"], truth["item_id"], strict=True)):
         raise InputError("no scene of the run is in the truth: they belong to different archives")
     return pd.DataFrame(
         [
@@ -168,8 +166,6 @@ def _position_rmse(scenes: pd.DataFrame, series: pd.DataFrame | None, method: st
     one = series[(series["method"] == method) & series["position_m"].notna()]
     if "flowline" in one.columns:  # a region's first flowline is its central one
         one = one[one["flowline"].isna() | (one["flowline"].astype(str) == "0")]
-    joined = scenes.merge(
-        one[["region", "scene_id", "position_m"]], on=["region", "scene_id"], suffixes=("", "_run")
-    )
+    joined = scenes.merge(one[["region", "scene_id", "position_m"]], on=["region", "scene_id"], suffixes=("", "_run"))
     errors = (joined["position_m_run"] - joined["position_m"]).dropna()
     return math.sqrt(float(np.mean(np.square(errors)))) if len(errors) else float("nan")

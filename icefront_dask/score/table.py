@@ -155,9 +155,7 @@ def score_lines(
     """
     names = [sample.name for sample in dataset]
     if lacking := sorted(set(names) - set(predictions)):
-        raise InputError(
-            f"no prediction for {lacking[0]} ({len(lacking)} lack one); give None where there is no front"
-        )
+        raise InputError(f"no prediction for {lacking[0]} ({len(lacking)} lack one); give None where there is no front")
     if unknown := sorted(set(predictions) - set(names)):
         raise InputError(f"a prediction for {unknown[0]}, which is not in {dataset.name}")
     rows: list[dict[str, Any]] = []
@@ -186,18 +184,14 @@ def score_lines(
     for unit in _UNITS:
         if not any(values.size for values in pools[unit]):
             continue
-        matched = [
-            np.array([v]) if math.isfinite(v) else np.empty(0) for v in images[f"index_matched_{unit}"]
-        ]
+        matched = [np.array([v]) if math.isfinite(v) else np.empty(0) for v in images[f"index_matched_{unit}"]]
         wanted: list[tuple[str, list[NDArray[np.float64]], Callable[[NDArray[np.float64]], Any]]] = [
             ("mean", pools[unit], np.mean),
             ("median", pools[unit], np.median),
             ("index_matched", matched, np.mean),
         ]
         for key, sets, statistic in wanted:
-            intervals[f"{key}_{unit}"] = clustered_interval(
-                sets, list(labels), statistic, draws=draws, seed=seed
-            )
+            intervals[f"{key}_{unit}"] = clustered_interval(sets, list(labels), statistic, draws=draws, seed=seed)
     return Scores(dataset.name, dataset.layout, images, groups, pooled, intervals)
 
 
@@ -229,9 +223,7 @@ def _take(values: Sequence[NDArray[np.float64]], keep: NDArray[np.bool_]) -> lis
     return [value for value, kept in zip(values, keep, strict=True) if kept]
 
 
-def _summary(
-    images: pd.DataFrame, pools: Mapping[str, Sequence[NDArray[np.float64]]]
-) -> dict[str, float | int]:
+def _summary(images: pd.DataFrame, pools: Mapping[str, Sequence[NDArray[np.float64]]]) -> dict[str, float | int]:
     found: dict[str, float | int] = {
         "images": len(images),
         "without_front": int((~images["predicted"]).sum()),

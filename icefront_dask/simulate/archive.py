@@ -230,9 +230,7 @@ def _write_scene(
         bits = band in _CATEGORICAL
         value = {"qa_pixel": 1.0, "qa_radsat": None}.get(band, nodata)
         grid = scene.grid
-        write_cog(
-            folder / files[band], data, transform=grid.transform, crs=grid.crs, nodata=value, categorical=bits
-        )
+        write_cog(folder / files[band], data, transform=grid.transform, crs=grid.crs, nodata=value, categorical=bits)
     hrefs = {band: f"./{group}/{name}/{file}" for band, file in files.items()}
     if isinstance(plan, SentinelPlan):
         item = stac.sentinel_item(place, plan, time, scene, hrefs)
@@ -260,9 +258,7 @@ def _truth_row(place: Place, name: str, when: str, state: Any, scene: Any) -> di
 
 
 def _write_json(path: Path, content: Any) -> None:
-    path.write_text(
-        json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _write_catalog(root: Path, items: Iterable[dict[str, Any]]) -> None:
@@ -272,8 +268,7 @@ def _write_catalog(root: Path, items: Iterable[dict[str, Any]]) -> None:
     for group, members in sorted(groups.items()):
         for item in members:
             assets = {
-                key: {**asset, "href": "./" + asset["href"].rsplit("/", 1)[1]}
-                for key, asset in item["assets"].items()
+                key: {**asset, "href": "./" + asset["href"].rsplit("/", 1)[1]} for key, asset in item["assets"].items()
             }
             _write_json(root / group / item["id"] / f"{item['id']}.json", {**item, "assets": assets})
         _write_json(root / group / "collection.json", stac.collection(group, members))
@@ -291,18 +286,13 @@ def _write_index(root: Path, items: Iterable[dict[str, Any]]) -> None:
 
 def _write_truth(root: Path, rows: list[dict[str, Any]]) -> None:
     rows = sorted(rows, key=lambda row: (row["region"], row["datetime"], row["item_id"]))
-    frame = gpd.GeoDataFrame(
-        [{k: v for k, v in row.items() if k != "positions"} for row in rows], geometry="geometry"
-    )
+    frame = gpd.GeoDataFrame([{k: v for k, v in row.items() if k != "positions"} for row in rows], geometry="geometry")
     frame = frame.set_geometry([_to_lonlat(row["geometry"], row["crs"]) for row in rows], crs="OGC:CRS84")
     frame["datetime"] = frame["datetime"].astype("datetime64[us, UTC]")
-    frame.to_parquet(
-        root / "truth" / "fronts.parquet", index=False, compression="zstd", schema_version="1.1.0"
-    )
+    frame.to_parquet(root / "truth" / "fronts.parquet", index=False, compression="zstd", schema_version="1.1.0")
     positions = pd.DataFrame(
         [
-            {key: row[key] for key in ("item_id", "region", "datetime")}
-            | {"flowline": number, "position_m": value}
+            {key: row[key] for key in ("item_id", "region", "datetime")} | {"flowline": number, "position_m": value}
             for row in rows
             for number, value in enumerate(row["positions"])
         ]

@@ -173,9 +173,7 @@ def draw_history(
         surfaces.append(front)
         taken.append(float(size))
         events.append(float(day))
-    return FrontHistory(
-        start, speed, np.asarray(events), np.asarray(taken), across, np.asarray(surfaces), half_width_m
-    )
+    return FrontHistory(start, speed, np.asarray(events), np.asarray(taken), across, np.asarray(surfaces), half_width_m)
 
 
 def _protruding(

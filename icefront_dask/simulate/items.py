@@ -104,9 +104,7 @@ def sentinel_item(
             "type": _COG,
             "roles": ["data"],
             "title": f"{name.upper()}: {_WORDS[name[0]]} transmit, {_WORDS[name[1]]} receive",
-            "raster:bands": [
-                {"nodata": RTC_NODATA, "data_type": "float32", "spatial_resolution": scene.grid.pixel_m}
-            ],
+            "raster:bands": [{"nodata": RTC_NODATA, "data_type": "float32", "spatial_resolution": scene.grid.pixel_m}],
         }
         for name in place.plan.polarisations
     }
@@ -222,8 +220,7 @@ def collection(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         {"rel": "parent", "href": "../catalog.json", "type": "application/json"},
     ]
     links += [
-        {"rel": "item", "href": f"./{item['id']}/{item['id']}.json", "type": "application/geo+json"}
-        for item in items
+        {"rel": "item", "href": f"./{item['id']}/{item['id']}.json", "type": "application/geo+json"} for item in items
     ]
     return {
         "type": "Collection",
@@ -240,9 +237,7 @@ def collection(name: str, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def catalog(collections: Sequence[str]) -> dict[str, Any]:
     """Return the root of the static catalogue."""
     links = [{"rel": "root", "href": "./catalog.json", "type": "application/json"}]
-    links += [
-        {"rel": "child", "href": f"./{n}/collection.json", "type": "application/json"} for n in collections
-    ]
+    links += [{"rel": "child", "href": f"./{n}/collection.json", "type": "application/json"} for n in collections]
     return {
         "type": "Catalog",
         "id": "icefront-simulated",

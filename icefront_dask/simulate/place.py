@@ -107,11 +107,7 @@ def make_place(plan: PlacePlan) -> Place:
     centre = landscape.centreline(-reach, reach, 50.0)
     inner = outline.buffer(-0.02 * half)
     flowlines = tuple(
-        _longest(
-            shapely.LineString(ground(centre + np.array([0.0, share * plan.half_width_m]))).intersection(
-                inner
-            )
-        )
+        _longest(shapely.LineString(ground(centre + np.array([0.0, share * plan.half_width_m]))).intersection(inner))
         for share in shifts
     )
     width, long = 0.35 * plan.half_width_m, 0.38 * plan.size_m

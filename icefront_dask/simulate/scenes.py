@@ -85,9 +85,7 @@ class Scene:
     facts: Mapping[str, float]
 
 
-def sentinel_scene(
-    place: Place, state: FrontState, plan: SentinelPlan, time: np.datetime64, number: int
-) -> Scene:
+def sentinel_scene(place: Place, state: FrontState, plan: SentinelPlan, time: np.datetime64, number: int) -> Scene:
     """Render Sentinel-1 RTC: linear gamma0 at 20 m in UTM, -32768 beyond the swath, 0 at its border."""
     rng = np.random.default_rng([place.plan.seed, 0x51, number])
     crs = f"EPSG:{32600 + plan.zone if place.plan.lat > 0 else 32700 + plan.zone}"
@@ -104,9 +102,7 @@ def sentinel_scene(
     return Scene(grid, bands, ~beyond & ~border, footprint, {"incidence": radar.incidence_deg})
 
 
-def landsat_scene(
-    place: Place, state: FrontState, plan: LandsatPlan, time: np.datetime64, number: int
-) -> Scene:
+def landsat_scene(place: Place, state: FrontState, plan: LandsatPlan, time: np.datetime64, number: int) -> Scene:
     """Render Landsat Collection 2 Level 2: uint16 surface reflectance, QA_PIXEL and QA_RADSAT at 30 m."""
     rng = np.random.default_rng([place.plan.seed, 0x1A, number])
     grid = _grid(place, plan.crs, 30.0, 15.0)
@@ -116,9 +112,7 @@ def landsat_scene(
     sky = replace(draw_sky(rng, mix=mix, cloud_share=plan.cloud_share), sun_elevation_deg=elevation)
     rows, columns = np.indices(grid.shape).astype(np.float32)
     at = rng.uniform(0, 512, 2)
-    field = sample(
-        place.landscape.atlas.smooth, rows / 9 + np.float32(at[0]), columns / 9 + np.float32(at[1])
-    )
+    field = sample(place.landscape.atlas.smooth, rows / 9 + np.float32(at[0]), columns / 9 + np.float32(at[1]))
     opacity, shade = cloud_masks(field, sky)
     near_infrared = render_optical(layers, sky, rng, grid.pixel_m, (opacity, shade))
 
@@ -129,9 +123,7 @@ def landsat_scene(
     eight_bit = plan.platform in {"landsat-5", "landsat-7"}
     bands: dict[str, NDArray[Any]] = {}
     saturated = np.zeros(grid.shape, np.uint16)
-    first_bit = (
-        1 if eight_bit else 2
-    )  # QA_RADSAT counts bands from 1; green is band 2 of TM and ETM+, 3 of OLI
+    first_bit = 1 if eight_bit else 2  # QA_RADSAT counts bands from 1; green is band 2 of TM and ETM+, 3 of OLI
     for position, (name, spectrum) in enumerate(LANDSAT_SPECTRUM.items()):
         reflectance = near_infrared * _spectral_ratio(layers, spectrum, opacity)
         if eight_bit:
@@ -184,9 +176,7 @@ def _layers(
     return make_layers(place.landscape, state, surface, x, y, grid.pixel_m), surface  # type: ignore[arg-type]
 
 
-def _surface(
-    place: Place, state: FrontState, rng: np.random.Generator, time: np.datetime64, pixel_m: float
-) -> Surface:
+def _surface(place: Place, state: FrontState, rng: np.random.Generator, time: np.datetime64, pixel_m: float) -> Surface:
     """Draw the looks of a date: the place's ice, which has moved, the year's rift, and a new sea."""
     w = place.plan.half_width_m
     year = int(str(time)[:4])
@@ -209,9 +199,7 @@ def _surface(
     )
 
 
-def _radar(
-    rng: np.random.Generator, place: Place, plan: SentinelPlan, state: FrontState, season: str
-) -> Radar:
+def _radar(rng: np.random.Generator, place: Place, plan: SentinelPlan, state: FrontState, season: str) -> Radar:
     """Radiometry of an acquisition: the season's sea, Sentinel-1 IW's looks, brighter water in VV."""
     mix = _pick(rng, SEASON_MIX["sar"][season])
     radar = draw_radar(rng, mix=mix)
@@ -244,22 +232,16 @@ def _cut(grid: Grid, share: float, slope: float, *, east: bool) -> tuple[NDArray
         at = [(y, edge - slope * (y - height / 2)) for y in (-far, far)]
         line = [(x if not east else width - x, y) for y, x in at]
         side = -far if not east else far
-        frame = frame.difference(
-            shapely.Polygon([*line, (line[1][0] + side, far), (line[0][0] + side, -far)])
-        )
+        frame = frame.difference(shapely.Polygon([*line, (line[1][0] + side, far), (line[0][0] + side, -far)]))
     t = grid.transform
-    ground = shapely.transform(
-        frame, lambda xy: np.column_stack([t.c + t.a * xy[:, 0], t.f + t.e * xy[:, 1]])
-    )
+    ground = shapely.transform(frame, lambda xy: np.column_stack([t.c + t.a * xy[:, 0], t.f + t.e * xy[:, 1]]))
     return along < edge, ground
 
 
 def _slc_gaps(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the wedges that Landsat 7 misses since its scan line corrector failed: up to 14 of 33 lines."""
     rows, columns = np.indices(shape, dtype=np.float32)
-    away = (
-        rng.uniform(0.15, 0.9) + rng.choice([-1, 1]) * columns / 6000
-    )  # of the scene's middle, in half swaths
+    away = rng.uniform(0.15, 0.9) + rng.choice([-1, 1]) * columns / 6000  # of the scene's middle, in half swaths
     across = rows + rng.choice([-1, 1]) * 0.17 * columns + rng.uniform(0, 33)
     return np.asarray(across % 33 < 14 * np.clip(away, 0, 1), dtype=bool)
 
@@ -278,9 +260,7 @@ def _false_cloud(
     """Bright ice that the cloud mask takes for cloud, as CFMask does: up to a tenth of the glacier."""
     share = float(rng.choice([0.0, rng.uniform(0.0, 0.1)]))
     at = rng.uniform(0, 512, 2)
-    field = sample(
-        place.landscape.atlas.rough, rows / 12 + np.float32(at[0]), columns / 12 + np.float32(at[1])
-    )
+    field = sample(place.landscape.atlas.rough, rows / 12 + np.float32(at[0]), columns / 12 + np.float32(at[1]))
     candidates = (layers.kind == GLACIER) & (reflectance > 0.6)
     if share == 0 or not candidates.any():
         return np.zeros(layers.kind.shape, bool)

@@ -24,9 +24,7 @@ from icefront_dask.score import (
 )
 from icefront_dask.score.distances import resample
 
-POINTS = st.integers(1, 25).flatmap(
-    lambda n: arrays(np.float64, (n, 2), elements=st.integers(-40, 40).map(float))
-)
+POINTS = st.integers(1, 25).flatmap(lambda n: arrays(np.float64, (n, 2), elements=st.integers(-40, 40).map(float)))
 
 
 def brute(a, b):

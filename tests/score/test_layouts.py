@@ -35,9 +35,7 @@ def write_tif(path, shape=(40, 50), crs=None, transform=None, nodata=None, drive
 def write_geojson(path, line, crs=None, **properties):
     content = {
         "type": "FeatureCollection",
-        "features": [
-            {"type": "Feature", "properties": properties, "geometry": shapely.geometry.mapping(line)}
-        ],
+        "features": [{"type": "Feature", "properties": properties, "geometry": shapely.geometry.mapping(line)}],
     }
     if crs:
         content["crs"] = {"type": "name", "properties": {"name": crs}}
@@ -217,9 +215,7 @@ def test_a_crs_member_that_means_nothing_is_refused(tmp_path):
 
 def test_a_vrt_named_tif_does_not_open(tmp_path):
     write_tif(tmp_path / "real.tiff")
-    vrt = (
-        '<VRTDataset rasterXSize="50" rasterYSize="40"><VRTRasterBand dataType="Byte" band="1"/></VRTDataset>'
-    )
+    vrt = '<VRTDataset rasterXSize="50" rasterYSize="40"><VRTRasterBand dataType="Byte" band="1"/></VRTDataset>'
     (tmp_path / "a.tif").write_text(vrt)
     for name in ("a", "real"):
         write_geojson(tmp_path / f"{name}.geojson", shapely.LineString([(1, 1), (9, 9)]))

@@ -28,8 +28,7 @@ def shifted(line, dy):
 def dataset():
     utm = Affine(20, 0, 500_000, 0, -10, 7_400_000)  # pixels of 20 × 10 m
     samples = [
-        sample(n, g, 10, length, "EPSG:32624", utm)
-        for n, g, length in (("a", "x", 10), ("b", "x", 30), ("c", "y", 20))
+        sample(n, g, 10, length, "EPSG:32624", utm) for n, g, length in (("a", "x", 10), ("b", "x", 30), ("c", "y", 20))
     ]
     return Dataset("set", "scenes", (*samples, sample("d", "y", 20, 20, "EPSG:32624", utm)))
 
