@@ -231,7 +231,9 @@ def concatenated(tables: Iterable[pa.Table | None]) -> pa.Table:
 
 
 def sorted_table(table: pa.Table) -> pa.Table:
-    """Sort by time, collection and id, which is deterministic whatever the order of pages."""
+    """Sort rows by time, collection and id, and columns by name: the same whatever the order of pages."""
+    # stac-geoparquet adds the columns of times in the order of a set, which differs from process to process.
+    table = table.select([*_REQUIRED, *sorted({*table.column_names} - {*_REQUIRED})])
     keys = [(name, "ascending") for name in ("datetime", "collection", "id") if name in table.column_names]
     return table.take(pc.sort_indices(table, sort_keys=keys)) if table.num_rows else table
 

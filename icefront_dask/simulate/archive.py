@@ -281,6 +281,8 @@ def _write_index(root: Path, items: Iterable[dict[str, Any]]) -> None:
     table = stac_geoparquet.arrow.parse_stac_items_to_arrow([{**item, "links": []} for item in ordered])
     if isinstance(table, pa.RecordBatchReader):
         table = table.read_all()
+    # Its columns of times come in the order of a set, which differs from process to process.
+    table = table.select(sorted(table.column_names))
     stac_geoparquet.arrow.to_parquet(table, root / "items.parquet", compression="zstd")
 
 
