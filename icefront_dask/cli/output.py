@@ -71,7 +71,7 @@ def progress() -> Iterator[Report]:
         def say(stage: str, done: int, total: int) -> None:
             if stage not in begun:
                 begun.add(stage)
-                note(f"{stage}: {total - done} to do" if total > 1 else stage)
+                note(f"{stage}: {done} of {total} done" if total > 1 else stage)
 
         yield say
         return

@@ -46,7 +46,7 @@ def test_run(icefront, archive, model, finished, tmp_path):
     assert outcome.status == 0
     assert outcome.json["units_done"] == 4
     assert outcome.json["report"] == str(tmp_path / "out" / "report.html")
-    assert "units: 4 to do" in outcome.stderr
+    assert "units: 0 of 4 done" in outcome.stderr
     assert tiny.tree(tmp_path / "out") == tiny.tree(finished.output)
     text = icefront("run", config, "--workers", 0)
     assert "units kept" in text.stdout
@@ -120,11 +120,14 @@ def test_score_of_scenes(icefront, labelled, model, tmp_path):
     assert outcome.json["images"] == 2
     assert outcome.json["labelled"] == 1
     assert outcome.json["unlabelled"] == [unknown]
-    assert outcome.json["mean_px"] > 0
+    assert outcome.json["without_front"] in {0, 1}
     assert (tmp_path / "scores" / "scores.md").exists()
     for name in (known, unknown):
         (feature,) = json.loads((tmp_path / "lines" / f"{name}.geojson").read_text())["features"]
         assert feature["properties"]["status"] == outcome.json["status"][name]
+        if feature["geometry"] is None:  # random weights may find nothing
+            assert feature["properties"]["status"] in {"no_front", "failed"}
+            continue
         line = shapely.geometry.shape(feature["geometry"])
         with rasterio.open(folder / f"{name}.tif") as source:
             bounds = rasterio.warp.transform_bounds(source.crs, 4326, *source.bounds)
