@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from icefront_dask.fronts import isolate
 from icefront_dask.fronts.graph import trace_points
-from icefront_dask.fronts.refine import oriented, refine, resample
+from icefront_dask.fronts.refine import oriented, refine, resample, sample
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Flow: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
 __all__ = ["Scene", "lines_of", "near_lines", "paths"]
+
+_ALIKE_PX = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,29 +44,65 @@ class Scene:
     silent: bool = False  # no ridge in the front output
 
 
-def paths(ridge: Pixels, edge: Float, scene: Scene) -> list[Pixels]:
-    """Candidate paths along pixels: the ridge with the edge's help, and where they differ the ridge alone."""
+def paths(ridge: Pixels, faint: Pixels, edge: Float, level: Image, scene: Scene) -> list[Pixels]:
+    """Return candidate paths along pixels, without repetition.
+
+    The first follows the ridge where the ice output confirms it, and the faint ridge and the edge of the ice, which
+    count less, where there is no other. The second is that of the ridge alone.
+
+    Parameters
+    ----------
+    ridge, faint : (N, 2) ndarray of intp
+        Row and column of the skeleton of the front output, above its threshold and below.
+    edge : (n, 2) float64 ndarray
+        Points x, y between glacier and ocean.
+    level : (H, W) float32 ndarray
+        Ice probability, NaN where there is none.
+    scene : Scene
+    """
     options = scene.options
-    if not len(edge):
-        return [_path(ridge, scene)] if len(ridge) else []
-    supported = near_lines(ridge, [edge], options.support_px)
-    extra = _edge_pixels(ridge, edge, scene)
-    points = np.concatenate([ridge, extra])
-    confirmed = np.concatenate([supported, np.ones(len(extra), dtype=bool)])
-    paths = [_path(points, scene, confirmed)]
-    if len(ridge) and supported.mean() < 0.9:
-        paths.append(_path(ridge, scene))
-    return paths
+    ridges = np.concatenate([ridge, faint])
+    weak = np.repeat([0.0, options.edge_penalty], [len(ridge), len(faint)])
+    points, penalty = ridges, weak
+    if len(edge):
+        confirmed = near_lines(ridges, [edge], options.support_px)
+        confirmed |= _contrast(level, ridges) >= options.support_contrast
+        extra = _edge_pixels(ridges, edge, scene)
+        points = np.concatenate([ridges, extra])
+        penalty = np.where(confirmed, weak, options.unsupported_penalty)
+        penalty = np.concatenate([penalty, np.full(len(extra), options.edge_penalty)])
+    if not len(points):
+        return []
+    found = [_path(points, penalty, scene), _path(ridges, weak, scene)]
+    distinct: list[Pixels] = []
+    for path in found:
+        if len(path) > 1 and not any(_alike(path, other) for other in distinct):
+            distinct.append(path)
+    return distinct
 
 
-def _path(points: Pixels, scene: Scene, confirmed: Mask | None = None) -> Pixels:
-    return trace_points(
-        points,
-        confirmed,
-        penalty=scene.options.unsupported_penalty,
-        known=scene.known,
-        unknown_cost=scene.options.unknown_cost,
-    )
+def _alike(a: Pixels, b: Pixels) -> bool:
+    """Return whether two paths keep within 3 px of each other."""
+    return bool(max(KDTree(a).query(b)[0].max(), KDTree(b).query(a)[0].max()) <= _ALIKE_PX)
+
+
+def _path(points: Pixels, penalty: Float, scene: Scene) -> Pixels:
+    return trace_points(points, penalty, known=scene.known, unknown_cost=scene.options.unknown_cost)
+
+
+def _contrast(level: Image, pixels: Pixels) -> Float:
+    """Return the largest difference of the ice output between opposite sides of pixels, 3 to 6 px away."""
+    largest = np.zeros(len(pixels))
+    for angle in np.arange(8) * np.pi / 8:
+        step = np.array([np.sin(angle), np.cos(angle)])
+        sides = []
+        for sign in (-1, 1):
+            places = pixels[:, None, :] + sign * np.array([3.0, 4.5, 6.0])[:, None] * step
+            values = sample(level, places.round()[..., ::-1] + 0.5)
+            count = np.isfinite(values).sum(axis=1)
+            sides.append(np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan))
+        largest = np.fmax(largest, np.abs(sides[1] - sides[0]))
+    return largest
 
 
 def _edge_pixels(ridge: Pixels, edge: Float, scene: Scene) -> Pixels:
@@ -76,7 +114,10 @@ def _edge_pixels(ridge: Pixels, edge: Float, scene: Scene) -> Pixels:
         keep &= _largest_around(scene.front, pixels, 3) >= options.weak_threshold
     if len(ridge):
         keep &= KDTree(ridge).query(pixels)[0] > options.support_px + 1
-    return pixels[keep]
+    pixels = pixels[keep]
+    if scene.walls is not None and len(pixels):
+        pixels = pixels[isolate.off_walls(pixels, scene.walls, options.wall_px, options.parallel_px)]
+    return pixels
 
 
 def near_lines(pixels: Pixels, lines: list[Float], distance: float) -> Mask:
@@ -102,6 +143,10 @@ def lines_of(path: Pixels, level: Image, edge: Float, scene: Scene) -> list[Floa
     line = resample(path[:, ::-1].astype(np.float64) + 0.5)
     pieces = isolate.split(line, ~isolate.lookup(scene.domain, line), tolerance=2)
     pieces = [part for piece in pieces for part in _without_bare(piece, edge, scene)]
+    if scene.walls is not None:
+        pieces = [
+            part for piece in pieces for part in isolate.split_at_walls(piece, scene.walls, options.reach_wall_px)
+        ]
     lines = []
     for piece in pieces:
         xy = piece if scene.walls is None else isolate.trim_walls(piece, scene.walls, options.wall_px)

@@ -60,6 +60,7 @@ def spanning_tree(points: npt.NDArray[np.integer[Any]]) -> tuple[IntArray, Float
 
 
 def _delaunay_pairs(xy: npt.NDArray[np.int64]) -> tuple[IntArray, IntArray]:
+    """Return the edges of the Delaunay triangulation of distinct sorted pixels, a chain where they are collinear."""
     n = len(xy)
     if n < 4 or _collinear(xy):
         if n == 3 and not _collinear(xy):
@@ -145,9 +146,8 @@ def _descend(node: int, via: list[int]) -> list[int]:
 
 def trace_points(
     points: npt.NDArray[np.integer[Any]],
-    supported: npt.NDArray[np.bool_] | None = None,
+    penalty: npt.NDArray[np.float64] | None = None,
     *,
-    penalty: float = 0.0,
     known: npt.NDArray[np.bool_] | None = None,
     unknown_cost: float = 1.0,
 ) -> npt.NDArray[np.intp]:
@@ -157,10 +157,8 @@ def trace_points(
     ----------
     points : (N, 2) integer ndarray
         Row and column on the grid, in any order, duplicates allowed.
-    supported : (N,) bool ndarray, optional
-        Pixels that other evidence confirms; an edge with an end that is not loses `penalty`.
-    penalty : float
-        In pixels.
+    penalty : (N,) float64 ndarray, optional
+        What an edge at the pixel loses, in pixels; of its two ends the larger counts.
     known : (H, W) bool ndarray, optional
         Pixels with data.
     unknown_cost : float
@@ -178,9 +176,8 @@ def trace_points(
     if known is not None and unknown_cost != 1:
         length = _jumps(distinct, edges, length, known, unknown_cost)
     weights = CALFIN_REACH_PX - length
-    if supported is not None and len(edges):
-        confirmed = np.asarray(supported, dtype=bool)[first]
-        weights = weights - penalty * ~(confirmed[edges[:, 0]] & confirmed[edges[:, 1]])
+    if penalty is not None and len(edges):
+        weights = weights - np.asarray(penalty, dtype=np.float64)[first][edges].max(axis=1)
     path = distinct[longest_path(len(distinct), edges, weights)]
     ends = (path[[0, -1]] ** 2).sum(axis=1)
     return path if (ends[0], *path[0]) <= (ends[1], *path[-1]) else path[::-1]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from scipy import ndimage
 from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
@@ -14,7 +17,23 @@ if TYPE_CHECKING:
     Mask: TypeAlias = npt.NDArray[np.bool_]
     Float: TypeAlias = npt.NDArray[np.float64]
 
-__all__ = ["Extent", "Walls", "clip", "extent", "lookup", "open_ends", "reach_walls", "split", "trim_walls"]
+__all__ = [
+    "Extent",
+    "Walls",
+    "clip",
+    "extent",
+    "lookup",
+    "off_walls",
+    "open_ends",
+    "reach_walls",
+    "split",
+    "trim_walls",
+]
+
+
+_AROUND_PX = 6.0
+_SINE = 0.3
+_NARROW_PX = 5.0
 
 
 class Walls:
@@ -42,6 +61,33 @@ class Walls:
             return np.full(len(xy), np.inf)
         away: Float = np.maximum(self._tree.query(xy)[0] - 0.5, 0.0)
         return away
+
+
+def off_walls(pixels: npt.NDArray[np.intp], walls: Walls, wall_px: float, parallel_px: float) -> Mask:
+    """Return which pixels of a ridge are no fjord wall that the front output took for a front.
+
+    A wall is what lies within `wall_px` of the fjord's outline, and within `parallel_px` what keeps its
+    distance from it: where among the pixels of the ridge around the distance varies less than along a line
+    that meets the wall at 17 degrees.
+
+    Parameters
+    ----------
+    pixels : (N, 2) ndarray of intp
+        Row and column.
+    walls : Walls
+    wall_px, parallel_px : float
+    """
+    if not len(pixels):
+        return np.zeros(0, dtype=bool)
+    distance = walls.distance(pixels[:, ::-1].astype(np.float64) + 0.5)
+    keep = distance > wall_px
+    close = np.flatnonzero(keep & (distance <= parallel_px))
+    if len(close):
+        tree = KDTree(pixels)
+        for k, around in zip(close, tree.query_ball_point(pixels[close], _AROUND_PX), strict=True):
+            spread = pixels[around].var(axis=0).sum()
+            keep[k] = distance[around].var() >= _SINE**2 * spread
+    return keep
 
 
 @dataclass(frozen=True)
@@ -117,9 +163,54 @@ def trim_walls(xy: Float, walls: Walls, wall_px: float) -> Float:
     return xy[max(away[0] - keep, 0) : away[-1] + keep + 1]
 
 
+def touch_px(distance: Float, reach_px: float) -> float:
+    """Return the distance at which a line meets a wall: `reach_px`, less in a narrow fjord."""
+    widest = float(distance.max(initial=0.0))
+    return min(reach_px, max(0.25 * widest, _NARROW_PX)) if math.isfinite(widest) else 0.0
+
+
+def split_at_walls(xy: Float, walls: Walls, reach_px: float) -> list[Float]:
+    """Cut a line where it meets a wall on its way: what comes behind is another front, a berg or the wall.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64 ndarray
+    walls : Walls
+    reach_px : float
+        Vertices that near a wall are at it; in narrow fjords an eighth of the width, at least 5 px.
+
+    Returns
+    -------
+    list of (m, 2) float64 ndarray
+    """
+    distance = walls.distance(xy)
+    at = distance <= touch_px(distance, reach_px)
+    inner = [(start, stop) for start, stop in _runs(at) if start > 0 and stop < len(xy)]
+    cuts = [start + int(distance[start:stop].argmin()) for start, stop in inner]
+    bounds = [0, *cuts, len(xy) - 1]
+    return [xy[a : b + 1] for a, b in pairwise(bounds) if b > a]
+
+
+def separated(lines: list[Float], ends: tuple[tuple[float, float], tuple[float, float]], walls: Walls) -> bool:
+    """Return whether lines part two places (row, column) of the fjord from each other.
+
+    Lines bar what is within 3 px of them.
+    """
+    barrier = np.zeros_like(walls.fjord)
+    limit = np.array(barrier.shape) - 1
+    around = np.stack(np.meshgrid(np.arange(-3, 4), np.arange(-3, 4)), axis=-1).reshape(-1, 2)
+    pixels = np.floor(np.concatenate(lines)[:, ::-1]).astype(np.intp)
+    barred = np.clip((pixels[:, None] + around).reshape(-1, 2), 0, limit)
+    barrier[barred[:, 0], barred[:, 1]] = True
+    labels, _ = ndimage.label(walls.fjord & ~barrier)
+    first, second = (labels[tuple(np.clip(np.floor(end).astype(np.intp), 0, limit))] for end in ends)
+    return bool(first != second or first == 0)
+
+
 def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:
-    """Extend ends straight to the wall where they stop at most `reach_px` short of it."""
+    """Extend ends straight to the wall where they stop at most `reach_px` short of it, less in a narrow fjord."""
     line = xy
+    reach_px = touch_px(walls.distance(xy), reach_px)
     for _ in range(2):
         line = line[::-1]
         behind = line[max(len(line) - 6, 0)]

@@ -18,7 +18,6 @@ from icefront_dask.fronts import table
 from icefront_dask.fronts.options import from_config
 from icefront_dask.fronts.rows import crs_name, front_rows, guide
 from icefront_dask.fronts.trace import trace_scene
-from icefront_dask.predict.encode import from_uint8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +149,8 @@ def _trace_step(
 
 def _probability(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if values.dtype == np.uint8:
+        from icefront_dask.predict.encode import from_uint8  # its package loads torch
+
         return from_uint8(values)
     seen = values[np.isfinite(values)]
     if len(seen) and (seen.min() < -1e-6 or seen.max() > 1 + 1e-6):

@@ -21,15 +21,19 @@ class FrontOptions:
     """Resolved settings, one field a key of section ``fronts``."""
 
     threshold: float
+    faint_threshold: float
     weak_threshold: float
     smooth_px: float
     min_ridge_px: int
     fill_px: int
     support_px: float
+    support_contrast: float
     unsupported_penalty: float
+    edge_penalty: float
     unknown_cost: float
     max_bridge_px: float
     wall_px: float
+    parallel_px: float
     reach_wall_px: float
     min_length_m: float
     min_width_share: float

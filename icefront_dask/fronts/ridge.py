@@ -9,6 +9,8 @@ from scipy import ndimage
 from skimage.morphology import skeletonize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -32,9 +34,14 @@ def bounding_slices(mask: Mask, margin: int) -> tuple[slice, slice] | None:
 
 
 def ridge_pixels(
-    front: npt.NDArray[np.float32], domain: Mask, *, threshold: float, smooth_px: float, min_px: int
-) -> npt.NDArray[np.intp]:
-    """Return the skeleton of where the front probability exceeds a threshold.
+    front: npt.NDArray[np.float32],
+    domain: Mask,
+    *,
+    thresholds: Sequence[float],
+    smooth_px: float,
+    min_px: Sequence[int],
+) -> list[npt.NDArray[np.intp]]:
+    """Return the skeletons of where the front probability exceeds thresholds.
 
     Parameters
     ----------
@@ -42,34 +49,38 @@ def ridge_pixels(
         Probability 0 to 1, NaN where there is none.
     domain : (H, W) bool ndarray
         Where a front may be.
-    threshold : float
+    thresholds : sequence of float
         CALFIN: 0.33.
     smooth_px : float
         Standard deviation of the Gaussian that precedes the threshold, pixels; 0 for none.
-    min_px : int
-        Connected pieces (8 neighbours) of the skeleton with fewer pixels are dropped.
+    min_px : sequence of int
+        For each threshold: connected pieces (8 neighbours) of the skeleton with fewer pixels are dropped.
 
     Returns
     -------
-    (N, 2) ndarray of intp
-        Row and column, sorted.
+    list of (N, 2) ndarray of intp
+        Row and column, sorted, for each threshold.
     """
-    none = np.empty((0, 2), dtype=np.intp)
     level = np.where(domain, np.nan_to_num(front, nan=0.0), np.float32(0.0))
-    window = bounding_slices(level > threshold, margin=int(np.ceil(4 * smooth_px)) + 2)
+    window = bounding_slices(level > min(thresholds), margin=int(np.ceil(4 * smooth_px)) + 2)
     if window is None:
-        return none
+        return [np.empty((0, 2), dtype=np.intp) for _ in thresholds]
     level = level[window]
     if smooth_px > 0:
         level = ndimage.gaussian_filter(level, smooth_px, truncate=3.0)
-    ridge = _without_holes(level > threshold) & domain[window]
-    skeleton = skeletonize(ridge)
-    labels, count = ndimage.label(skeleton, structure=_EIGHT)
-    if not count:
-        return none
-    skeleton &= (np.bincount(labels.ravel()) >= min_px)[labels]
-    pixels: npt.NDArray[np.intp] = np.argwhere(skeleton) + np.array([window[0].start, window[1].start])
-    return pixels
+    origin = np.array([window[0].start, window[1].start])
+    return [
+        _skeleton((level > threshold) & domain[window], least) + origin
+        for threshold, least in zip(thresholds, min_px, strict=True)
+    ]
+
+
+def _skeleton(ridge: Mask, min_px: int) -> npt.NDArray[np.intp]:
+    skeleton = skeletonize(_without_holes(ridge))
+    labels, _ = ndimage.label(skeleton, structure=_EIGHT)
+    large = np.bincount(labels.ravel()) >= min_px
+    large[0] = False
+    return np.argwhere(large[labels])
 
 
 def _without_holes(mask: Mask) -> Mask:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from icefront_dask.errors import InputError
 from icefront_dask.fronts import isolate, screen
@@ -35,6 +36,8 @@ _PIXEL_ERROR_PX = 0.3
 _MARGIN_PX = 24  # kept round the fjord
 _AGREE_REACH_PX = 6.0  # how far apart the outputs may show one front
 _SEEN_PX = 2.0  # an output confirms a vertex within this distance
+_FAINT_PX = 8  # shorter pieces of a faint ridge are noise
+_FAINT_APART_PX = 3.0
 _APART_PX = 15.0  # another front is at least that far away
 
 
@@ -108,10 +111,12 @@ def trace_scene(
 ) -> list[TracedFront]:
     """Trace the front of one scene.
 
-    The ridge of the front output becomes a skeleton, the skeleton a line by its minimum spanning tree and the
-    longest path in it (CALFIN, Cheng et al. 2021, doi:10.5194/tc-15-1663-2021). Pixels of the ridge off the
-    edge between glacier and ocean of the ice output earn nothing on the way; where the ridge has gaps or
-    stops, that edge goes on for it. The line is cut to the fjord, moved to sub-pixel place and judged.
+    The ridge of the front output becomes a skeleton, less the fjord's walls, and the skeleton a line by its
+    minimum spanning tree and the longest path in it (CALFIN, Cheng et al. 2021, doi:10.5194/tc-15-1663-2021).
+    Pixels of the ridge which the ice output does not confirm earn nothing on the way; where the ridge has gaps or
+    stops, a fainter ridge or the edge between glacier and ocean goes on for it. Of this path and that of the ridge
+    alone the one with the better confidence and coverage stays. The line is cut to the fjord, moved to sub-pixel
+    place and judged.
 
     Parameters
     ----------
@@ -184,30 +189,24 @@ def _flows(flow: Any) -> list[Flow]:
 
 def _trace(scene: Scene) -> list[TracedFront]:
     options = scene.options
-    ridge = ridge_pixels(
-        scene.front,
-        scene.domain,
-        threshold=options.threshold,
-        smooth_px=options.smooth_px,
-        min_px=options.min_ridge_px,
-    )
+    ridge, faint = _ridges(scene)
     scene = dataclasses.replace(scene, silent=len(ridge) < options.min_length_px)
     sides = find_sides(scene.ice, scene.known, scene.domain, ridge, scene.flows, fill_px=options.fill_px)
     level = np.where(scene.domain, scene.ice, np.float32(np.nan)) if sides is None else sides.level
     level = np.where(scene.known, level, np.float32(np.nan))
     edge = np.empty((0, 2)) if sides is None else sides.edge
     groups = [
-        [_measure(xy, level, scene) for xy in lines_of(path, level, edge, scene)] for path in paths(ridge, edge, scene)
+        [_measure(xy, level, scene) for xy in lines_of(path, level, edge, scene)]
+        for path in paths(ridge, faint, edge, level, scene)
     ]
-    groups = [group for group in groups if group]
-    if not groups:
+    if not any(groups):
         return [TracedFront.none(Status.NO_FRONT, Reason.NO_RIDGE)]
-    pieces = max(groups, key=lambda group: max(map(_worth, group)))
-    pieces = sorted(pieces, key=_worth, reverse=True)
-    main = pieces[0]
-    if main.length < _least_length(main, scene):
+    groups = [[piece for piece in group if piece.length >= _least_length(piece, scene)] for group in groups]
+    if not any(groups):
         return [TracedFront.none(Status.NO_FRONT, Reason.TOO_SHORT)]
-    chosen = [main, *_others(main, pieces[1:], ridge, edge, level, scene)]
+    best = max(groups, key=lambda group: max(map(_worth, group), default=0.0))
+    main, *pieces = sorted(best, key=lambda piece: -_worth(piece) * math.sqrt(piece.length))
+    chosen = [main, *_others(main, pieces, ridge, edge, level, scene)]
     near = near_lines(ridge, [piece.xy for piece in chosen], options.support_px)
     unique = float(near.mean()) if len(ridge) else math.nan
     detached = sides is not None and sides.detached
@@ -242,8 +241,10 @@ def _measure(xy: Float, level: Image, scene: Scene) -> _Piece:
 
 
 def _worth(piece: _Piece) -> float:
-    # Confidence goes before length: a path that returns along a rift is longer than the front.
-    return piece.confidence**2 * math.sqrt(piece.length)
+    # Length counts for little: a path that returns along a rift is longer than the front.
+    if piece.extent is None:
+        return piece.confidence**2 * math.sqrt(piece.length)
+    return piece.confidence * piece.extent.share
 
 
 def _least_length(piece: _Piece, scene: Scene) -> float:
@@ -254,18 +255,39 @@ def _least_length(piece: _Piece, scene: Scene) -> float:
     return max(least, options.min_length_px)
 
 
+def _ridges(scene: Scene) -> tuple[Pixels, Pixels]:
+    """Return the ridge of the front output, and what of a faint ridge is not it."""
+    options = scene.options
+    ridge, faint = ridge_pixels(
+        scene.front,
+        scene.domain,
+        thresholds=(options.threshold, options.faint_threshold),
+        smooth_px=options.smooth_px,
+        min_px=(options.min_ridge_px, _FAINT_PX),
+    )
+    if scene.walls is not None:
+        ridge, faint = (
+            found[isolate.off_walls(found, scene.walls, options.wall_px, options.parallel_px)]
+            for found in (ridge, faint)
+        )
+    if len(ridge) and len(faint):
+        faint = faint[KDTree(ridge).query(faint)[0] > _FAINT_APART_PX]
+    return ridge, faint
+
+
 def _others(main: _Piece, pieces: list[_Piece], ridge: Pixels, edge: Float, level: Image, scene: Scene) -> list[_Piece]:
     """Further fronts in a fjord: apart from those before, long, and shown by both outputs."""
     options = scene.options
     chosen, waiting = [main], list(pieces)
-    while scene.walls is not None and len(chosen) < options.max_fronts:
+    while len(chosen) < options.max_fronts and _needs_more(chosen, scene):
         if not waiting:
             rest = ridge[~near_lines(ridge, [piece.xy for piece in chosen], _APART_PX)]
             left = edge[~near_lines(np.floor(edge[:, ::-1]).astype(np.intp), [p.xy for p in chosen], _APART_PX)]
             if not len(left):
                 break
             rest = rest[near_lines(rest, [left], options.support_px)]
-            candidates = paths(rest, left, scene)[:1]
+            none = np.empty((0, 2), dtype=np.intp)
+            candidates = paths(rest, none, left, level, scene)[:1]
             waiting = [_measure(xy, level, scene) for path in candidates for xy in lines_of(path, level, edge, scene)]
             waiting = sorted(waiting, key=_worth, reverse=True)
             if not waiting or not _is_other(waiting[0], main, scene):
@@ -274,6 +296,14 @@ def _others(main: _Piece, pieces: list[_Piece], ridge: Pixels, edge: Float, leve
         if _is_other(piece, main, scene):
             chosen.append(piece)
     return chosen[1:]
+
+
+def _needs_more(chosen: list[_Piece], scene: Scene) -> bool:
+    """Return whether the fronts leave a way from a flowline's inland end to its seaward end."""
+    if scene.walls is None:
+        return False
+    lines = [piece.xy for piece in chosen]
+    return not scene.flows or not all(isolate.separated(lines, flow, scene.walls) for flow in scene.flows)
 
 
 def _is_other(piece: _Piece, main: _Piece, scene: Scene) -> bool:

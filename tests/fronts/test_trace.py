@@ -70,7 +70,7 @@ def assert_on(fronts, truth, *, mean=0.5, largest=1.5, length_share=0.97):
 def test_front_in_a_fjord(name, bend):
     rendered = scene(name, bend=bend)
     fronts = trace(rendered)
-    assert_on(fronts, rendered.truth, mean=0.1, largest=1.0)
+    assert_on(fronts, rendered.truth, mean=0.1)
     (front,) = fronts
     assert (front.status, front.reason) == (Status.ACCEPTED, Reason.NONE)
     assert front.confidence > 0.9
@@ -260,7 +260,8 @@ def test_ridge_along_the_wall_is_cut_off():
     fronts = trace(replace(base, front=np.maximum(base.front, np.where(wall, np.float32(0.9), 0))))
     there, back = errors(fronts, base.truth)
     assert len(fronts) == 1
-    assert there.max() < 4
+    assert there.max() < 6
+    assert np.percentile(there, 97) < 1.5
     assert np.concatenate([there, back]).mean() < 0.5
 
 
