@@ -53,13 +53,14 @@ def test_three_kills_change_no_byte(finished, archive, model, tmp_path):
     config = tiny.write_config(tmp_path / "run.yaml", archive, model)
     out = tmp_path / "out"
 
-    # Pixels of the first scene are in the cube, nothing is in the ledger.
+    # Pixels of the first scene are in the cube, and on an idle machine nothing is in the ledger.
     assert kill_when(config, shard_written, "--workers", "0")
-    assert not parts(out)
+    begun = parts(out)
     # Some units are done, and two worker processes are at the others.
     assert kill_when(config, lambda folder: len(parts(folder)) >= 1, "--workers", "2")
     first = parts(out)
-    assert 1 <= len(first) < 4
+    assert len(first) >= 1
+    assert begun.items() <= first.items()
     # All units are done, the products are being written.
     assert kill_when(config, lambda folder: (folder / "fronts.parquet").exists(), "--workers", "0")
     second = parts(out)
