@@ -167,6 +167,9 @@ def lines_of(path: Pixels, level: Image, edge: Float, scene: Scene) -> list[Floa
             continue
         if scene.walls is not None:
             xy = isolate.reach_walls(xy, scene.walls, options.reach_wall_px)
+        else:
+            strength = _largest_around(scene.front, np.floor(xy[:, ::-1]).astype(np.intp), 1)
+            xy = isolate.strong_stretch(xy, strength, options.min_end_share)
         lines.append(xy)
     return lines
 

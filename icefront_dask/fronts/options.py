@@ -35,6 +35,7 @@ class FrontOptions:
     wall_px: float
     parallel_px: float
     reach_wall_px: float
+    min_end_share: float
     min_length_m: float
     min_width_share: float
     min_length_px: float

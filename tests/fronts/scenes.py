@@ -61,6 +61,14 @@ def render(truth, ice, shape, *, blur=0.5, strength=0.95, fjord=None, flow=None)
     )
 
 
+def level_edge(place, shape=(80, 100), blur=0.6):
+    """Ice above y = place, and the ridge there."""
+    rows = np.arange(shape[0])[:, None] + 0.5 - place
+    ice = np.broadcast_to(logistic(-rows / blur), shape).astype(np.float32)
+    front = np.broadcast_to(logistic((1.5 - np.abs(rows)) / 0.4), shape).astype(np.float32)
+    return ice, front
+
+
 def channel(shape, half_width, *, bend=0.0):
     """A fjord from top (inland) to bottom (sea); `bend` moves its middle aside, in pixels."""
     rows, cols = np.mgrid[: shape[0], : shape[1]] + 0.5

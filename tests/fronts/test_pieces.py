@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import shapely
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 from icefront_dask.fronts import isolate
-from icefront_dask.fronts.options import resolve
 from icefront_dask.fronts.refine import (
     bridged,
     look_across,
@@ -24,20 +21,10 @@ from icefront_dask.fronts.refine import (
     without_loops,
 )
 from icefront_dask.fronts.ridge import bounding_slices, ridge_pixels
-from icefront_dask.fronts.screen import PARTS, agreement, confidence, judge
 from icefront_dask.fronts.sides import find_sides
-from icefront_dask.fronts.status import Reason, Status
-from tests.fronts.scenes import channel, logistic
+from tests.fronts.scenes import channel, level_edge
 
 SHAPE = (80, 100)
-
-
-def level_edge(place, shape=SHAPE, blur=0.6):
-    """Ice above y = place, and the ridge there."""
-    rows = np.arange(shape[0])[:, None] + 0.5 - place
-    ice = np.broadcast_to(logistic(-rows / blur), shape).astype(np.float32)
-    front = np.broadcast_to(logistic((1.5 - np.abs(rows)) / 0.4), shape).astype(np.float32)
-    return ice, front
 
 
 # ridge
@@ -317,6 +304,17 @@ def test_lines_separate_inland_from_the_sea():
     assert not isolate.separated([right], ends, walls)
 
 
+def test_weak_ends_are_cut_and_weak_middles_stay():
+    line = np.column_stack([np.arange(60.0), np.zeros(60)])
+    strength = np.full(60, 0.9)
+    assert np.array_equal(isolate.strong_stretch(line, strength, 0.5), line)
+    strength[:12] = strength[-8:] = 0.3
+    strength[30:34] = 0.0
+    assert isolate.strong_stretch(line, strength, 0.5)[[0, -1], 0].tolist() == [12.0, 51.0]
+    assert np.array_equal(isolate.strong_stretch(line, strength, 0.0), line)
+    assert np.array_equal(isolate.strong_stretch(line, np.zeros(60), 0.5), line)
+
+
 def test_ends_reach_the_wall_if_it_is_near():
     walls = isolate.Walls(channel(SHAPE, 20.0))
     near = np.column_stack([np.arange(33.0, 60.0), np.full(27, 40.0)])
@@ -341,60 +339,3 @@ def test_ends_at_missing_pixels_are_open():
     line = np.column_stack([np.arange(30.5, 50.0), np.full(20, 40.0)])
     assert isolate.extent(line, walls, valid, 2.0).open_ends == 1
     assert isolate.open_ends(line, valid) == 1
-
-
-# screen
-
-GOOD = dict.fromkeys(PARTS, 1.0)
-
-
-def test_confidence_is_a_weighted_geometric_mean():
-    options = resolve(None)
-    assert confidence(GOOD, options) == pytest.approx(1.0)
-    halved = confidence(GOOD | {"ridge": 0.5}, options)
-    total = sum(getattr(options, f"weight_{name}") for name in PARTS)
-    assert halved == pytest.approx(0.5 ** (options.weight_ridge / total))
-    assert confidence(GOOD | {"coverage": math.nan, "ridge": 0.5}, options) < halved
-    assert 0 < confidence(dict.fromkeys(PARTS, 0.0), options) < 0.1
-
-
-@given(st.fixed_dictionaries({name: st.floats(0, 1) for name in PARTS}), st.sampled_from(PARTS), st.floats(0, 1))
-def test_confidence_never_falls_when_a_part_rises(parts, name, better):
-    options = resolve(None)
-    raised = parts | {name: max(parts[name], better)}
-    assert confidence(raised, options) >= confidence(parts, options) - 1e-12
-
-
-@pytest.mark.parametrize(
-    ("changes", "more", "status", "reason"),
-    [
-        ({}, {}, Status.ACCEPTED, Reason.NONE),
-        ({"coverage": math.nan}, {"open_ends": 2}, Status.ACCEPTED, Reason.NONE),
-        ({"ridge": 0.0}, {}, Status.REVIEW, Reason.CONTOUR_ONLY),
-        ({"agreement": 0.1}, {}, Status.REVIEW, Reason.OUTPUTS_DISAGREE),
-        ({"uniqueness": 0.1}, {}, Status.REVIEW, Reason.AMBIGUOUS),
-        ({"gap": 0.5}, {}, Status.REVIEW, Reason.GAPS),
-        ({"coverage": 0.4}, {}, Status.REVIEW, Reason.PARTIAL),
-        ({"coverage": 0.4}, {"open_ends": 1}, Status.REVIEW, Reason.LEAVES_SCENE),
-        ({"cloud": 0.5}, {}, Status.REVIEW, Reason.CLOUDS),
-        ({}, {"detached": True}, Status.REVIEW, Reason.DETACHED_ICE),
-        ({}, {"value": 0.5}, Status.REVIEW, Reason.LOW_CONFIDENCE),
-        ({}, {"value": 0.1}, Status.REJECTED, Reason.LOW_CONFIDENCE),
-        ({"agreement": 0.1}, {"value": 0.1}, Status.REJECTED, Reason.OUTPUTS_DISAGREE),
-    ],
-)
-def test_status_and_reason(changes, more, status, reason):
-    given_ = {"value": 0.9, "detached": False, "open_ends": 0} | more
-    value = given_.pop("value")
-    assert judge(value, GOOD | changes, resolve(None), **given_) == (status, reason)
-
-
-def test_agreement_counts_the_worst_stretch():
-    ice, front = level_edge(40.0, (80, 200))
-    line = np.column_stack([np.arange(10.0, 190.0), np.full(180, 40.0)])
-    hidden = front.copy()
-    hidden[:, 100:160] = 0.0
-    whole, part = (look_across(line, image, ice, reach=6.0, weak=0.1) for image in (front, hidden))
-    assert agreement(whole, silent=False) > 0.95
-    assert agreement(part, silent=False) == pytest.approx((120 / 180 + 0) / 2, abs=0.05)
-    assert math.isnan(agreement(whole, silent=True))
