@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _GATEWAY = "gateway"
+_CLOSE_S = 60
 _LOG = logging.getLogger(__name__)
 
 
@@ -144,13 +145,18 @@ def _owning(cluster: Any) -> Client:
     from distributed import Client
 
     class OwningClient(Client):
+        owns = True
+
         def close(self, *args: Any, **kwargs: Any) -> Any:
             result = super().close(*args, **kwargs)
-            try:
-                cluster.close()
-            except TimeoutError:
-                # The work is done and its processes end with this one: no reason to fail.
-                _LOG.warning("the workers of %s did not end in time; they end with this process", cluster)
+            if self.owns:
+                self.owns = False  # closing a cluster again that did not end in time waits for ever
+                try:
+                    cluster.close(timeout=_CLOSE_S)
+                except TimeoutError:
+                    # The work is done and its processes end with this one: no reason to fail.
+                    cluster.shutdown_on_close = False
+                    _LOG.warning("the workers of %s did not end in time; they end with this process", cluster)
             return result
 
     return OwningClient(cluster)

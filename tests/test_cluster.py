@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import dask.config
@@ -28,6 +30,30 @@ def test_local_processes_end_with_their_client():
         assert pid != os.getpid()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+STUCK = """
+import distributed.nanny
+from icefront_dask import connect
+
+async def kill(self, *args, **kwargs):
+    raise TimeoutError
+
+if __name__ == "__main__":
+    with connect(workers=1) as client:
+        assert client.submit(sum, [1, 2]).result() == 3
+        distributed.nanny.WorkerProcess.kill = kill
+    client.close()
+    del client
+"""
+
+
+def test_workers_that_do_not_end_in_time_keep_no_process_waiting(tmp_path):
+    (tmp_path / "stuck.py").write_text(STUCK)
+    command = [sys.executable, str(tmp_path / "stuck.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "did not end in time" in done.stderr
 
 
 def test_an_address_is_used_and_its_cluster_outlives_the_client():
