@@ -19,6 +19,7 @@ BUDGET_S = {
     "tests/browser": 40,
     "tests/catalog": 60,
     "tests/change": 60,
+    "tests/cli": 60,
     "tests/cluster": 90,
     "tests/cube": 60,
     "tests/fronts": 60,

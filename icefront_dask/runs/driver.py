@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from icefront_dask.cube import create_store
 from icefront_dask.errors import RunError
 from icefront_dask.predict import register_model
-from icefront_dask.runs.files import locked, remove_temporary, write_bytes
+from icefront_dask.runs.files import locked, write_bytes
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.planning import Plan, make_plan, resolve_config
 from icefront_dask.runs.prediction import create_prediction
@@ -122,7 +122,6 @@ def run_on(
     resolved = resolve_config(config)
     tell = report or _silent
     with locked(resolved.output):
-        remove_temporary(resolved.output)
         plan = make_plan(resolved, tell)
         with using(resolved.settings()):
             return _run(plan, cluster, tell)

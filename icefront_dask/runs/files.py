@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["file_sha256", "locked", "remove_temporary", "write_atomically", "write_bytes"]
 
-_TEMPORARY = (".temporary", ".partial")  # ours, and the one of zarr's local store
+# Ours, of zarr's local store, and of `Items.to_parquet`.
+_TEMPORARY = (".temporary", ".partial", ".part")
 
 
 def file_sha256(path: Path) -> str:
@@ -27,7 +28,7 @@ def file_sha256(path: Path) -> str:
 
 
 def remove_temporary(folder: Path) -> int:
-    """Remove what killed writers left under `folder`; to be called by the holder of the folder's lock only.
+    """Remove what killed writers left under a run folder; to be called by the holder of its lock only.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from icefront_dask.predict import resolve_options
 from icefront_dask.predict.scene import choose_bands
 from icefront_dask.regions import read_regions
 from icefront_dask.runs.config import RunConfig, parse_config, read_config
-from icefront_dask.runs.files import file_sha256, locked, write_atomically, write_bytes
+from icefront_dask.runs.files import file_sha256, locked, remove_temporary, write_atomically, write_bytes
 from icefront_dask.runs.settings import frozen_settings, using
 from icefront_dask.runs.spec import GroupSpec, RunSpec, differences, search_request
 from icefront_dask.runs.work import WorkUnit, blocks
@@ -186,6 +186,8 @@ def resolve_config(config: RunConfig | str | Path | Mapping[str, Any]) -> RunCon
 
 def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
     """As `plan`, for the holder of the output folder's lock; `report` is told of the regions screened."""
+    if (config.output / "search.json").exists():  # else it may be somebody's folder
+        remove_temporary(config.output)
     with using(config.settings()):
         regions = read_regions(config.regions, config.region_names)
         items = _items(config, regions)
@@ -217,7 +219,7 @@ def _items(config: RunConfig, regions: list[Region]) -> Items:
             raise _another_run(config.output, found)
         if table.exists():
             return Items.from_parquet(table)
-    elif foreign := sorted(path.name for path in config.output.iterdir() if path.name != ".lock"):
+    elif foreign := sorted(path.name for path in config.output.iterdir() if not _early(path.name)):
         raise StoreError(
             f"output folder {config.output} is not empty ({', '.join(foreign[:3])}) and holds no run; choose "
             "another folder"
@@ -232,6 +234,11 @@ def _items(config: RunConfig, regions: list[Region]) -> Items:
     write_bytes(note, request.encode())
     write_atomically(table, items.to_parquet)
     return items
+
+
+def _early(name: str) -> bool:
+    """Whether a file is what a run leaves that was killed before it had written anything else."""
+    return name == ".lock" or (name.startswith(".search.json.") and name.endswith(".temporary"))
 
 
 def _screened(

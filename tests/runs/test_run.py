@@ -115,9 +115,22 @@ def test_a_folder_with_something_else_is_refused(archive, model, tmp_path):
     config = tiny.write_config(tmp_path / "run.yaml", archive, model)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("years of work")
-    with pytest.raises(StoreError, match=r"not empty \(thesis\.tex\)"):
+    (tmp_path / "out" / "thesis.part").write_text("a download")
+    with pytest.raises(StoreError, match=r"not empty \(thesis\.part, thesis\.tex\)"):
         run(config)
-    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == [".lock", "thesis.tex"]
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == [".lock", "thesis.part", "thesis.tex"]
+
+
+def test_what_a_kill_left_behind_is_no_obstacle_and_is_removed(finished, archive, model, tmp_path):
+    config = tiny.write_config(tmp_path / "run.yaml", archive, model)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".search.json.1.ab.temporary").write_text("{")
+    plan(config)
+    (tmp_path / "out" / ".items.parquet.1.ab.temporary.part").write_text("PAR1")
+    shutil.copytree(finished.output / "cube.zarr", tmp_path / "out" / "cube.zarr")
+    (tmp_path / "out" / "cube.zarr" / "small-outlet" / "zarr.1f.partial").write_text("{")
+    run(config)
+    assert tiny.tree(tmp_path / "out") == tiny.tree(finished.output)
 
 
 def test_a_failed_unit_is_named_and_the_others_are_kept(archive, model, tmp_path):
