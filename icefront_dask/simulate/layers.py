@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from icefront_dask.simulate.fields import Floats, line_noise, sample
+from icefront_dask.simulate.landscape import FrontShape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from icefront_dask.simulate.landscape import FrontShape, Landscape
+    from icefront_dask.simulate.landscape import Landscape
 
 __all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers"]
 
@@ -49,6 +50,8 @@ class Surface:
         Height of the calving cliff.
     melt_line_m : float or None
         Distance inland of the front below which the surface is wet.
+    calved_m : float or None
+        How far the piece calved last, which left the front's notch, has drifted seaward.
     """
 
     crevasse_m: float
@@ -67,6 +70,7 @@ class Surface:
     rift_m: float | None
     cliff_m: float
     melt_line_m: float | None
+    calved_m: float | None = None
 
 
 @dataclass
@@ -142,13 +146,15 @@ def draw_surface(rng: np.random.Generator, half_width_m: float, pixel_m: float) 
     if rng.random() < 0.45:
         for _ in range(int(rng.integers(1, 5))):
             length = np.exp(rng.uniform(np.log(0.05), np.log(0.45))) * w
+            wide = length * rng.uniform(0.25, 0.7)
+            close = rng.random() < 0.3
             bergs.append(
                 (
-                    rng.uniform(0.15, 2.5) * w,
+                    float(wide + rng.uniform(0.02, 0.2) * w) if close else rng.uniform(0.15, 2.5) * w,
                     rng.uniform(-0.8, 0.8) * w,
                     float(length),
-                    float(length * rng.uniform(0.25, 0.7)),
-                    rng.normal(np.pi / 2, 0.5),
+                    float(wide),
+                    rng.normal(np.pi / 2, 0.2 if close else 0.5),
                 )
             )
     return Surface(
@@ -168,6 +174,7 @@ def draw_surface(rng: np.random.Generator, half_width_m: float, pixel_m: float) 
         rift_m=rng.uniform(300, 2000) if rng.random() < 0.2 else None,
         cliff_m=rng.uniform(20, 120),
         melt_line_m=rng.uniform(0.2, 4) * w if rng.random() < 0.2 else None,
+        calved_m=float(np.exp(rng.uniform(np.log(0.03), np.log(0.6)))) * w if rng.random() < 0.5 else None,
     )
 
 
@@ -178,14 +185,20 @@ def _distance(level: Floats, pixel_m: float) -> tuple[Floats, Floats]:
     return np.clip(level / slope, -3000, 3000).astype(np.float32), slope
 
 
-def _berg_level(landscape: Landscape, surface: Surface, x: Floats, y: Floats) -> Floats:
+def _berg_level(landscape: Landscape, front: FrontShape, surface: Surface, x: Floats, y: Floats) -> Floats:
+    """Level of the bergs (m), positive inside; those at the front lie seaward of its position beside them."""
     level = np.full(x.shape, -500, np.float32)
     for bx, by, half_length, half_width, angle in surface.bergs:
-        u = (x - bx) * np.cos(angle) + (y - by) * np.sin(angle)
-        v = -(x - bx) * np.sin(angle) + (y - by) * np.cos(angle)
+        at = bx + float(front(landscape.atlas, np.array([by], np.float32), landscape.half_width_m)[0])
+        u = (x - at) * np.cos(angle) + (y - by) * np.sin(angle)
+        v = -(x - at) * np.sin(angle) + (y - by) * np.cos(angle)
         ragged = 0.25 * half_width * sample(landscape.atlas.rough, x / half_length * 25 + by, y / half_length * 25 + bx)
         box = np.minimum(half_length - np.abs(u), half_width - np.abs(v)) + ragged
         level = np.maximum(level, np.clip(box, -500, 500))
+    if surface.calved_m is not None and isinstance(front, FrontShape) and front.notch_m > 0:
+        before = landscape.ice(x - surface.calved_m, y, replace(front, notch_m=0.0))
+        after = landscape.ice(x - surface.calved_m, y, front)
+        level = np.maximum(level, np.clip(np.minimum(-before, after), -500, 500))
     return level
 
 
@@ -233,7 +246,7 @@ def make_layers(
         np.clip(3 * (patchy - 3.2 * (0.5 - surface.cover)) + 0.5, 0, 1) if 0 < surface.cover < 1 else surface.cover
     )
     cover = np.where(front_m < edge, covered, 0.0).astype(np.float32)
-    berg = _berg_level(landscape, surface, x - front.offset_m, y)
+    berg = _berg_level(landscape, front, surface, x, y)
     rift = np.full(x.shape, 3000, np.float32)
     if surface.rift_m is not None:
         wiggle = 0.35 * surface.rift_m * line_noise(atlas, 1, across, w / 100, 60.0)

@@ -40,6 +40,8 @@ class Sky:
     haze : float
         Reflectance added by haze.
     cloud_share, cloud_shift_px : float, int
+    berg_texture : float
+        Share of the glacier's texture on tabular bergs.
     snow_patch : float
         Level of the slow field above which the rock carries snow; 9 for none.
     """
@@ -63,6 +65,7 @@ class Sky:
     haze: float
     cloud_share: float
     cloud_shift_px: int
+    berg_texture: float = 0.0
     snow_patch: float = 9.0
 
 
@@ -88,7 +91,7 @@ def draw_sky(rng: np.random.Generator, *, mix: str | None = None, cloud_share: f
         upper=level("snow") if rng.random() < 0.5 else glacier,
         ocean=ocean,
         block=block,
-        berg=level("clean_ice"),
+        berg=level("clean_ice") if rng.random() < 0.5 else glacier,
         rock=level("rock") if rng.random() < 0.75 else level("snow"),
         texture=rng.uniform(0.02, 0.18),
         fine=rng.uniform(0.01, 0.08),
@@ -103,6 +106,7 @@ def draw_sky(rng: np.random.Generator, *, mix: str | None = None, cloud_share: f
         haze=rng.uniform(0, 0.06) if rng.random() < 0.4 else 0.0,
         cloud_share=share,
         cloud_shift_px=int(rng.integers(6, 30)),
+        berg_texture=rng.uniform(0, 1.2),
         snow_patch=rng.uniform(-1.5, 2) if rng.random() < 0.5 else 9.0,
     )
 
@@ -156,13 +160,13 @@ def render_optical(
     glacier, rock = layers.kind == GLACIER, layers.kind == ROCK
     lit = np.gradient(layers.crevasse, axis=1).astype(np.float32) * sky.sun_side
     lit /= max(float(lit.std()), 1e-6)
-    ice = np.where(layers.wet > 0, sky.glacier, sky.upper) * (
-        1
-        + sky.texture * (0.4 * layers.crevasse + 0.7 * lit)
+    texture = (
+        sky.texture * (0.4 * layers.crevasse + 0.7 * lit)
         + sky.fine * layers.fine
         + sky.stripe * layers.stripe
         + 0.05 * layers.low
     )
+    ice = np.where(layers.wet > 0, sky.glacier, sky.upper) * (1 + texture)
     ice = np.where(layers.rift < max(60.0, pixel_m), 0.75 * ice, ice)
     block_lit = np.gradient(layers.size * layers.gap, axis=1).astype(np.float32) * sky.sun_side
     block_lit /= max(float(block_lit.std()), 1e-6)
@@ -176,7 +180,8 @@ def render_optical(
     matrix = sky.ocean * (1 + 0.06 * layers.low)
     matrix = np.where(layers.fast > 0, np.maximum(matrix, 0.8 * sky.block), matrix)
     ocean = layers.cover * blocks + (1 - layers.cover) * matrix
-    ocean = np.where((layers.kind == OCEAN) & (layers.berg > 0), sky.berg * (1 + 0.5 * sky.fine * layers.fine), ocean)
+    flat = sky.berg * (1 + 0.5 * sky.fine * layers.fine + sky.berg_texture * texture)
+    ocean = np.where((layers.kind == OCEAN) & (layers.berg > 0), flat, ocean)
     bare = np.where(layers.low + 0.3 * layers.fine > sky.snow_patch, sky.upper, sky.rock)
     ground = np.where(rock, bare * (1 + 0.25 * layers.fine + 0.2 * layers.low), np.where(glacier, ice, ocean))
     shading, hidden = _lit(layers.elevation, sky, pixel_m)

@@ -41,6 +41,8 @@ class Radar:
     floor_db : (co, cross) noise floor
     false_cliff : (offset m, dB) or None
         A line that an outdated elevation model leaves in terrain-corrected data.
+    berg_texture : float
+        Share of the glacier's texture on tabular bergs.
     rock_contrast, rock_slope, rock_patch : float
         Brightening (dB) of slopes towards the radar, how soon it saturates, and strength (dB) of broad patches.
     """
@@ -67,6 +69,7 @@ class Radar:
     smooth_px: float
     floor_db: tuple[float, float]
     false_cliff: tuple[float, float] | None
+    berg_texture: float = 0.0
     rock_contrast: float = 10.0
     rock_slope: float = 1.3
     rock_patch: float = 0.0
@@ -106,9 +109,12 @@ def draw_radar(rng: np.random.Generator, *, mix: str | None = None, ew: bool = F
         berg = (block[0] + rng.normal(1, 2), block[1] + rng.normal(1, 2))
     else:
         ocean = _level(rng, str(rng.choice(["first_year_ice", "new_ice", "fast_ice"])))
-    if rng.random() < 0.4:  # flat, snow-covered bergs are darker than what surrounds them
+    looks_of_berg = rng.random()
+    if looks_of_berg < 0.3:  # flat, snow-covered bergs are darker than what surrounds them
         drop = rng.uniform(1, 9)
         berg = (block[0] - drop, block[1] - drop)
+    elif looks_of_berg < 0.7:  # one that has just calved is a piece of the glacier
+        berg = (glacier[0] + rng.normal(0, 0.7), glacier[1] + rng.normal(0, 0.7))
     return Radar(
         glacier=glacier,
         ocean=ocean,
@@ -137,6 +143,7 @@ def draw_radar(rng: np.random.Generator, *, mix: str | None = None, ew: bool = F
         )
         if rng.random() < 0.2
         else None,
+        berg_texture=rng.uniform(0, 1.2) if looks_of_berg > 0.3 else rng.uniform(0, 0.3),
         rock_contrast=rng.uniform(3, 14),
         rock_slope=rng.uniform(0.8, 3.5),
         rock_patch=rng.uniform(0, 3),
@@ -219,7 +226,7 @@ def render_sar(
     slope = _along(layers.elevation, radar.look, pixel_m)
     shaded = radar.rock_contrast * np.tanh(radar.rock_slope * slope) + layers.fine + radar.rock_patch * layers.low
     edge_gain, dark = _cliff(layers, radar, pixel_m, cliff_m)
-    dark = np.maximum(dark, np.where(rock, _shadow(layers.elevation, radar.look, radar.incidence_deg, pixel_m), 0))
+    dark = np.maximum(dark, _shadow(layers.elevation, radar.look, radar.incidence_deg, pixel_m))
     rift_gain = radar.rift * np.clip(1 - layers.rift / max(60.0, 1.5 * pixel_m), 0, 1)
     ramp = radar.ramp_db_per_px * np.arange(layers.kind.shape[1], dtype=np.float32)
 
@@ -228,7 +235,7 @@ def render_sar(
         matrix = radar.ocean[p] + damp * (0.6 * radar.low * layers.low + 0.4 * radar.fine * layers.fine * layers.cover)
         matrix = np.where(layers.fast > 0, 0.5 * (matrix + radar.block[p]) + 1.5, matrix)
         ocean = layers.cover * (radar.block[p] + damp * block_texture) + (1 - layers.cover) * matrix
-        flat = radar.berg[p] + damp * 0.5 * radar.fine * layers.fine
+        flat = radar.berg[p] + damp * (0.5 * radar.fine * layers.fine + radar.berg_texture * ice_texture)
         ocean = np.where(layers.berg > 0, flat, ocean)
         ice = radar.glacier[p] + damp * ice_texture + (1 - layers.wet) * radar.dry_delta[p] + rift_gain
         db = np.where(rock, radar.rock[p] + shaded, np.where(glacier, ice, ocean))
