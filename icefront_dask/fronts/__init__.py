@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from icefront_dask.fronts.lift import trace_fronts
-from icefront_dask.fronts.options import FrontOptions
-from icefront_dask.fronts.rows import Guide, front_rows, guide
-from icefront_dask.fronts.status import Reason, Status
-from icefront_dask.fronts.table import COLUMNS, KEY, concat, empty, validate
-from icefront_dask.fronts.trace import TracedFront, trace_scene
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from icefront_dask.fronts.lift import trace_fronts
+    from icefront_dask.fronts.options import FrontOptions
+    from icefront_dask.fronts.rows import Guide, front_rows, guide
+    from icefront_dask.fronts.status import Reason, Status
+    from icefront_dask.fronts.table import COLUMNS, KEY, concat, empty, validate
+    from icefront_dask.fronts.trace import TracedFront, trace_scene
 
 __all__ = [
     "COLUMNS",
@@ -25,3 +29,33 @@ __all__ = [
     "trace_scene",
     "validate",
 ]
+
+# Public name → its module. Those above this room that only need the words of a status load nothing else with them.
+_HOMES = {
+    "COLUMNS": "table",
+    "KEY": "table",
+    "FrontOptions": "options",
+    "Guide": "rows",
+    "Reason": "status",
+    "Status": "status",
+    "TracedFront": "trace",
+    "concat": "table",
+    "empty": "table",
+    "front_rows": "rows",
+    "guide": "rows",
+    "trace_fronts": "lift",
+    "trace_scene": "trace",
+    "validate": "table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'icefront_dask.fronts' has no attribute {name!r}")
+    value = getattr(import_module(f"icefront_dask.fronts.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
