@@ -82,6 +82,9 @@ class UNetASPP(nn.Module):
         Global mean branch of the bottleneck, as published.
     dropout : float
         Behind the bottleneck; 0.5 as published.
+    deep_supervision : bool
+        Heads on the bottleneck and on the two levels above it, which teach context directly. They serve
+        training alone: :meth:`levels` uses them, :meth:`forward` does not, shipped weights leave them out.
 
     Notes
     -----
@@ -104,6 +107,7 @@ class UNetASPP(nn.Module):
         norm: Norm = "batch",
         pooling: bool = True,
         dropout: float = 0.5,
+        deep_supervision: bool = False,
     ) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(5)]
@@ -114,6 +118,8 @@ class UNetASPP(nn.Module):
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
         self.up = nn.ModuleList(_block(2 * w, w, norm) for w in reversed(widths[:-1]))
         self.head = nn.Conv2d(width, out_channels, 1)
+        coarse = [*reversed(widths[2:])] if deep_supervision else []
+        self.sides = nn.ModuleList(nn.Conv2d(w, out_channels, 1) for w in coarse)
 
     @property
     def receptive_radius(self) -> int:
@@ -124,11 +130,20 @@ class UNetASPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, out_channels, H, W) of inputs (N, in_channels, H, W)."""
+        return self.head(self._features(x)[-1])
+
+    def levels(self, x: Tensor) -> list[Tensor]:
+        """Logits at full size, then those of the side heads at 1/16, 1/8 and 1/4 of it (none without them)."""
+        features = self._features(x)
+        return [self.head(features[-1]), *(side(f) for side, f in zip(self.sides, features, strict=False))]
+
+    def _features(self, x: Tensor) -> list[Tensor]:
+        """Of the bottleneck and of each level of the decoder, from coarse to fine."""
         skips = []
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else functional.max_pool2d(x, 2))
             skips.append(x)
-        x = self.pyramid(skips.pop())
+        features = [self.pyramid(skips.pop())]
         for enlarge, block in zip(self.enlarge, self.up, strict=True):
-            x = block(torch.cat([skips.pop(), enlarge(x)], dim=1))
-        return self.head(x)
+            features.append(block(torch.cat([skips.pop(), enlarge(features[-1])], dim=1)))
+        return features

@@ -8,15 +8,22 @@ grids and dates show the same place, and the true front is the zero line of a fu
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from icefront_dask.simulate.fields import Atlas, Floats, line_noise, sample
 
-__all__ = ["FrontShape", "Kind", "Landscape", "draw_front", "draw_landscape"]
+__all__ = ["Front", "FrontShape", "Kind", "Landscape", "draw_front", "draw_landscape"]
 
 Kind = Literal["outlet", "tongue", "ice_shelf"]
+
+
+class Front(Protocol):
+    """Any front."""
+
+    def __call__(self, atlas: Atlas, across: Floats, half_width_m: float) -> Floats:
+        """Along-flow position (m) at across-flow coordinates (m)."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class Landscape:
             level = np.maximum(level, radius * ragged - np.hypot(x - cx, y - cy))
         return level.astype(np.float32)
 
-    def ice(self, x: Floats, y: Floats, front: FrontShape) -> Floats:
+    def ice(self, x: Floats, y: Floats, front: Front) -> Floats:
         """Level (m) along the flow: negative on the glacier, positive on the ocean; walls are left aside."""
         along, across = self.flow(x, y)
         warp = self.overhang_m * sample(self.atlas.rough, x / 25 + 77.0, y / 25 + 31.0)

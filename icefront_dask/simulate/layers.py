@@ -13,7 +13,7 @@ from icefront_dask.simulate.landscape import FrontShape
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from icefront_dask.simulate.landscape import Landscape
+    from icefront_dask.simulate.landscape import Front, Landscape
 
 __all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers"]
 
@@ -185,7 +185,7 @@ def _distance(level: Floats, pixel_m: float) -> tuple[Floats, Floats]:
     return np.clip(level / slope, -3000, 3000).astype(np.float32), slope
 
 
-def _berg_level(landscape: Landscape, front: FrontShape, surface: Surface, x: Floats, y: Floats) -> Floats:
+def _berg_level(landscape: Landscape, front: Front, surface: Surface, x: Floats, y: Floats) -> Floats:
     """Level of the bergs (m), positive inside; those at the front lie seaward of its position beside them."""
     level = np.full(x.shape, -500, np.float32)
     for bx, by, half_length, half_width, angle in surface.bergs:
@@ -202,9 +202,7 @@ def _berg_level(landscape: Landscape, front: FrontShape, surface: Surface, x: Fl
     return level
 
 
-def make_layers(
-    landscape: Landscape, front: FrontShape, surface: Surface, x: Floats, y: Floats, pixel_m: float
-) -> Layers:
+def make_layers(landscape: Landscape, front: Front, surface: Surface, x: Floats, y: Floats, pixel_m: float) -> Layers:
     """Evaluate a place at one date on a grid.
 
     Parameters

@@ -173,7 +173,7 @@ def _layers(
         east, north = to_region.transform(east, north)
     x, y = place.to_landscape(east, north)
     surface = _surface(place, state, rng, time, grid.pixel_m)
-    return make_layers(place.landscape, state, surface, x, y, grid.pixel_m), surface  # type: ignore[arg-type]
+    return make_layers(place.landscape, state, surface, x, y, grid.pixel_m), surface
 
 
 def _surface(place: Place, state: FrontState, rng: np.random.Generator, time: np.datetime64, pixel_m: float) -> Surface:

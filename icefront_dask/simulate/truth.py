@@ -55,7 +55,7 @@ def true_front(place: Place, state: FrontState) -> TrueFront:
     west, south, east, north = place.region.outline.buffer(2 * step).bounds
     columns, rows = np.arange(west, east + step, step), np.arange(north, south - step, -step)
     xx, yy = np.meshgrid(columns, rows)
-    level = place.landscape.ice(*place.to_landscape(xx, yy), state)  # type: ignore[arg-type]
+    level = place.landscape.ice(*place.to_landscape(xx, yy), state)
     lines = [
         shapely.LineString(np.column_stack([west + step * line[:, 1], north - step * line[:, 0]]))
         for line in contour_lines(level, 0.0)

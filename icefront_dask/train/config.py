@@ -49,6 +49,9 @@ class TrainConfig(BaseModel):
     final_share: float = Field(0.02, description="of the learning rate at the last step")
     weight_decay: float = 1e-4
     clip: float = 1.0
+    ice_gain: float = Field(1.0, ge=0, description="of the loss on ice")
+    front_gain: float = Field(2.0, ge=0, description="of the loss on the front")
+    side_gain: float = Field(0.5, ge=0, description="of the mean loss of the side heads (deep_supervision)")
     ema: float = Field(0.999, ge=0, lt=1)
     checkpoint_every: int = 250
     precision: Literal["bf16", "fp32"] = "bf16"

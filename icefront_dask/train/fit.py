@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from icefront_dask.errors import WeightsError
 from icefront_dask.models import registry
+from icefront_dask.models.unet_aspp import UNetASPP
 from icefront_dask.models.weights import read_weights, write_weights
 from icefront_dask.train.batches import loader
-from icefront_dask.train.losses import joint_loss
+from icefront_dask.train.losses import joint_loss, side_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from icefront_dask.train.config import TrainConfig
 
 __all__ = ["fit", "rate"]
+
+_SIDES = "sides."
 
 
 def rate(step: int, config: TrainConfig) -> float:
@@ -50,6 +54,20 @@ def _write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     temporary.replace(path)
 
 
+def _load_init(network: nn.Module, path: Path) -> None:
+    """Load weights to start from; the side heads of deep supervision, which no weights file holds, stay random."""
+    given, own = read_weights(path), network.state_dict()
+    needed = {key: value for key, value in own.items() if not key.startswith(_SIDES)}
+    keys = [key for key in sorted(given.keys() | needed.keys()) if key not in given or key not in needed]
+    if wrong := keys or [key for key, value in needed.items() if value.shape != given[key].shape]:
+        raise WeightsError(f"init: {path.name} does not fit the architecture of this training (see {wrong[0]})")
+    network.load_state_dict({**own, **given})
+
+
+def _without_sides(network: nn.Module) -> dict[str, Tensor]:
+    return {key: value for key, value in network.state_dict().items() if not key.startswith(_SIDES)}
+
+
 def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = None) -> Path:
     """Train as configured, going on from ``out/checkpoint.pt`` where there is one.
 
@@ -69,7 +87,7 @@ def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = Non
     config.out.mkdir(parents=True, exist_ok=True)
     network = registry.build(config.architecture, config.architecture_options)
     if config.init is not None:
-        network.load_state_dict(read_weights(config.init))
+        _load_init(network, config.init)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     slow = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
@@ -107,7 +125,7 @@ def fit(config: TrainConfig, progress: Callable[[int, float], None] | None = Non
                     "step": done,
                 }
                 _write_atomic(checkpoint, lambda path, state=state: torch.save(state, path))  # type: ignore[misc]
-                _write_atomic(weights, lambda path: write_weights(path, slow.state_dict()))
+                _write_atomic(weights, lambda path: write_weights(path, _without_sides(slow)))
     return weights
 
 
@@ -117,8 +135,10 @@ def _step(network: nn.Module, optimiser: torch.optim.Optimizer, batch: Any, step
         group["lr"] = rate(step, config)
     x = x.to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-        logits: Tensor = network(x)
-    loss = joint_loss(logits, targets, weights)
+        logits: list[Tensor] = network.levels(x) if isinstance(network, UNetASPP) else [network(x)]
+    loss = joint_loss(logits[0], targets, weights, config.front_gain, config.ice_gain)
+    if sides := [side_loss(side, targets, weights) for side in logits[1:]]:
+        loss = loss + config.side_gain * torch.stack(sides).mean()
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), config.clip)

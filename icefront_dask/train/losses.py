@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["dice", "joint_loss"]
+__all__ = ["dice", "joint_loss", "side_loss"]
 
 
 def dice(probability: Tensor, target: Tensor, weight: Tensor, smooth: float = 1.0) -> Tensor:
@@ -16,8 +16,10 @@ def dice(probability: Tensor, target: Tensor, weight: Tensor, smooth: float = 1.
     return (1 - (2 * overlap + smooth) / (total + smooth)).mean()
 
 
-def joint_loss(logits: Tensor, targets: Tensor, weights: Tensor, front_gain: float = 2.0) -> Tensor:
-    """0.5 BCE + 0.5 Dice on ice, and the same on the front (weight ``front_gain``).
+def joint_loss(
+    logits: Tensor, targets: Tensor, weights: Tensor, front_gain: float = 2.0, ice_gain: float = 1.0
+) -> Tensor:
+    """0.5 BCE + 0.5 Dice on ice and on the front, each times its gain.
 
     Parameters
     ----------
@@ -37,4 +39,21 @@ def joint_loss(logits: Tensor, targets: Tensor, weights: Tensor, front_gain: flo
     bce = ((bce * weights * rare).flatten(2).sum(2) / total).mean(0)
     ice = 0.5 * dice(p[:, 0], targets[:, 0], weights[:, 0]) + 0.5 * dice(1 - p[:, 0], 1 - targets[:, 0], weights[:, 0])
     front = dice(p[:, 1], targets[:, 1], weights[:, 1], smooth=20.0)
-    return 0.5 * bce[0] + 0.5 * ice + front_gain * (0.5 * bce[1] + 0.5 * front)
+    return ice_gain * (0.5 * bce[0] + 0.5 * ice) + front_gain * (0.5 * bce[1] + 0.5 * front)
+
+
+def side_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """BCE of a coarse output on ice: the share of ice in each of its cells, whose weights are averaged too.
+
+    Parameters
+    ----------
+    logits : Tensor (N, 2, h, w)
+        Of a side head; only the ice, channel 0, is taught.
+    targets, weights : Tensor (N, 2, H, W)
+        ``H`` and ``W`` are multiples of ``h`` and ``w``.
+    """
+    factor = targets.shape[-1] // logits.shape[-1]
+    weight = functional.avg_pool2d(weights[:, :1], factor)
+    share = functional.avg_pool2d(targets[:, :1] * weights[:, :1], factor) / weight.clamp_min(1e-6)
+    bce = functional.binary_cross_entropy_with_logits(logits[:, :1].float(), share.clamp(0, 1), reduction="none")
+    return (bce * weight).sum() / weight.sum().clamp_min(1.0)

@@ -68,7 +68,8 @@ def ship(
     if (size := weights.stat().st_size) > MAX_SHIPPED_BYTES:
         raise ValueError(f"{weights.name}: {size} bytes are more than the {MAX_SHIPPED_BYTES} that may ship")
     last = configs[-1]
-    network = registry.build(last.architecture, last.architecture_options)
+    options = {key: value for key, value in last.architecture_options.items() if key != "deep_supervision"}
+    network = registry.build(last.architecture, options)
     data = ([_PAIRS] if last.mix.pairs else []) + ([_SIMULATED] if last.mix.sar + last.mix.optical else [])
     card = Card(
         name=name,
@@ -77,7 +78,7 @@ def ship(
         "(cross-polarised) band where there is one",
         sha256=sha256_of(weights),
         architecture=last.architecture,
-        architecture_options=last.architecture_options,
+        architecture_options=options,
         primary=("hh", "vv", "nir", "grey", "red", "green", "pan"),
         cross=("hv", "vh"),
         scaling="SAR in dB; robust score (median, 1.4826 MAD of the scene's valid pixels) clipped to +-4; invalid 0",

@@ -60,3 +60,17 @@ def test_shift_equivariance_is_as_stated(options, equivariant):
         part = network(x[:, :, 16:, 32:])
     difference = (whole[:, :, halo + 16 : -halo, halo + 32 : -halo] - part[:, :, halo:-halo, halo:-halo]).abs().max()
     assert (difference.item() < 1e-7) is equivariant
+
+
+def test_side_heads_change_nothing_but_the_training():
+    torch.manual_seed(4)
+    deep = UNetASPP(**{**SHIPPED, "width": 4}, deep_supervision=True).eval()
+    plain = UNetASPP(**{**SHIPPED, "width": 4}).eval()
+    plain.load_state_dict({key: value for key, value in deep.state_dict().items() if not key.startswith("sides.")})
+    x = torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        full, *sides = deep.levels(x)
+        assert torch.equal(full, plain(x))
+        assert torch.equal(full, deep(x))
+        assert len(plain.levels(x)) == 1
+    assert [tuple(side.shape) for side in sides] == [(2, 2, 4, 6), (2, 2, 8, 12), (2, 2, 16, 24)]

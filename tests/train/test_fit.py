@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from icefront_dask.errors import ConfigError
+from icefront_dask.errors import ConfigError, WeightsError
 from icefront_dask.models.weights import read_weights
 from icefront_dask.train.batches import Batches
 from icefront_dask.train.config import Mix, TrainConfig, read_train_config
@@ -98,3 +98,21 @@ def test_missing_things_are_named(tmp_path):
     config = TrainConfig(out=tmp_path, **{**TINY, "mix": Mix(pairs=1)}, steps=1)
     with pytest.raises(ConfigError, match="pairs"):
         Batches(config)
+
+
+def test_side_heads_are_taught_and_left_out_of_the_weights(tmp_path):
+    options = {**TINY["architecture_options"], "deep_supervision": True}
+    config = {**TINY, "architecture_options": options, "steps": 2, "warm_up": 1}
+    weights = fit(TrainConfig(out=tmp_path / "deep", **config))
+    assert not any(key.startswith("sides.") for key in read_weights(weights))
+    state = torch.load(tmp_path / "deep" / "checkpoint.pt", weights_only=True)["network"]
+    assert sum(key.startswith("sides.") for key in state) == 6
+    again = fit(TrainConfig(out=tmp_path / "plain", init=weights, **{**TINY, "steps": 1}))
+    fit(TrainConfig(out=tmp_path / "deeper", init=again, **config))
+
+
+def test_weights_of_another_network_are_no_start(tmp_path):
+    weights = fit(TrainConfig(out=tmp_path / "tiny", **{**TINY, "steps": 1}))
+    wider = {**TINY, "architecture_options": {**TINY["architecture_options"], "in_channels": 3, "dilations": [1]}}
+    with pytest.raises(WeightsError, match="does not fit"):
+        fit(TrainConfig(out=tmp_path / "wider", init=weights, **wider))
