@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from icefront_dask.models.receptive import Reach
+
 __all__ = ["Norm", "UNetASPP"]
 
 Norm = Literal["batch", "group", "none"]
@@ -124,9 +126,13 @@ class UNetASPP(nn.Module):
     @property
     def receptive_radius(self) -> int:
         """Pixels on each side of an output pixel that can change it, rounded up to the stride."""
-        encoder = sum(2 * 2**level for level in range(5)) + sum(2**level for level in range(4))
-        decoder = sum(2 * 2**level for level in range(4)) + 8
-        return -(-(encoder + 16 * max(self.dilations) + decoder) // 16) * 16
+        reach = Reach().conv(times=2)
+        for _ in self.up:
+            reach = reach.conv(2, stride=2).conv(times=2)
+        reach = reach.conv(dilation=max(self.dilations))
+        for _ in self.up:
+            reach = reach.up(2).conv(times=2)
+        return reach.rounded(self.stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, out_channels, H, W) of inputs (N, in_channels, H, W)."""
