@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from icefront_dask._landsat import OLI_TOA, band_of_file, earth_sun_distance_au, toa_reflectance
 from icefront_dask.errors import CatalogError, MissingAssetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CALIBRATIONS", "FAMILIES", "GEOMETRIES", "TOA", "VARIABLES", "Band", "Collection"]
+__all__ = ["CALIBRATIONS", "FAMILIES", "GEOMETRIES", "VARIABLES", "Band", "Collection", "mtl_href", "stated_of"]
 
 FAMILIES = ("sentinel-1", "landsat")
 VARIABLES = ("hh", "hv", "vv", "vh", "green", "red", "nir", "swir16", "pan", "thermal", "grey")
 CALIBRATIONS = ("gamma0", "sigma0", "reflectance", "uncalibrated")
 GEOMETRIES = ("rtc", "range_doppler", "gcp_front_height", "gcp", "ortho")
 
-TOA = (2.0e-05, -0.1)  # OLI Level 1 reflectance, before division by the sine of the sun elevation
 _MIN_SUN_ELEVATION_DEG = 1.0
+_MAX_REFLECTANCE = 5.0  # what a scaling gives at full range is a radiance above that
+_MTL_KEYS = ("mtl.json", "MTL.json")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Band:
 
     ``value = scale * number + offset``; numbers equal to ``nodata``, and zeros where ``zero_is_nodata``, are
     no data. ``saturation_bit`` is the variable's bit in QA_RADSAT.
+
+    ``mtl`` is the href of a Landsat Level 1 metadata file and the band's name in it; scale and offset are then
+    read from there. With ``thermal_constants`` (K1, K2) the scaled number is a radiance L, and the value is the
+    brightness temperature ``K2 / ln(K1 / L + 1)``.
     """
 
     variable: str
@@ -39,6 +46,8 @@ class Band:
     zero_is_nodata: bool = False
     dtype: str | None = None
     saturation_bit: int | None = None
+    mtl: tuple[str, str] | None = None
+    thermal_constants: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,13 @@ class Collection:
         Native posting, and the default resolution of a cube.
     sensor, platform : str, optional
         Of the item it was resolved for.
+    level_1 : bool
+        Landsat Level 1: stated scalings are radiance, which become top-of-atmosphere reflectance by `esun`, the
+        Earth-Sun distance and the sun's elevation, and brightness temperature by `thermal_constants`.
+    esun : mapping of str to float
+        Exoatmospheric irradiance by variable, W m-2 um-1.
+    thermal_constants : tuple of float, optional
+        K1 (W m-2 sr-1 um-1) and K2 (K).
     """
 
     id: str
@@ -89,6 +105,9 @@ class Collection:
     sensor: str | None = None
     platform: str | None = None
     saturation_bits: Mapping[str, int] = field(default_factory=dict)
+    level_1: bool = False
+    esun: Mapping[str, float] = field(default_factory=dict)
+    thermal_constants: tuple[float, float] | None = None
 
     def variables(self, item: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the variables that an item has, in the order of ``VARIABLES``."""
@@ -146,38 +165,84 @@ class Collection:
 
     def _band(self, item: Mapping[str, Any], variable: str, key: str) -> Band:
         asset = item["assets"][key]
-        stated = _stated(asset)
-        scale = float(stated.get("scale") or self.scale.get(variable, 1.0))
-        offset = stated.get("offset")
-        if offset is None:
-            offset = self.offset.get(variable, 0.0) if stated.get("scale") is None else 0.0
-        if self.calibration == "reflectance" and (scale, float(offset)) == TOA:
-            gain = 1.0 / math.sin(math.radians(_sun_elevation(item)))
-            scale, offset = scale * gain, float(offset) * gain
+        stated = stated_of(asset)
+        scale, offset = self._scaling(variable, stated)
         nodata = stated.get("nodata", self.nodata)
-        return Band(
+        band = Band(
             variable=variable,
             asset=key,
             href=str(asset["href"]),
             scale=scale,
-            offset=float(offset),
+            offset=offset,
             nodata=None if nodata is None else float(nodata),
             zero_is_nodata=self.zero_is_nodata,
             dtype=stated.get("data_type") or self.dtype,
             saturation_bit=self.saturation_bits.get(variable),
         )
+        return self._level_1_band(item, band, stated) if self.level_1 and self.calibration == "reflectance" else band
+
+    def _scaling(self, variable: str, stated: Mapping[str, Any]) -> tuple[float, float]:
+        scale = float(stated.get("scale") or self.scale.get(variable, 1.0))
+        offset = stated.get("offset")
+        if offset is None:
+            offset = self.offset.get(variable, 0.0) if stated.get("scale") is None else 0.0
+        return scale, float(offset)
+
+    def _level_1_band(self, item: Mapping[str, Any], band: Band, stated: Mapping[str, Any]) -> Band:
+        """Lead a Level 1 band to reflectance or brightness temperature."""
+        thermal = band.variable == "thermal"
+        if "scale" not in stated and (thermal or self.sensor != "OLI"):
+            href, name = mtl_href(item), band_of_file(band.href)
+            if href is None or name is None:
+                raise CatalogError(
+                    f"item {item.get('id')!r}, asset {band.asset!r}: neither the item nor a metadata file states "
+                    "its radiometric scaling; leave the variable out or complete the item"
+                )
+            if not thermal:
+                _sun_elevation(item)
+            return replace(band, mtl=(href, name), thermal_constants=self.thermal_constants if thermal else None)
+        if thermal:
+            return replace(band, thermal_constants=self.thermal_constants)
+        if self.sensor == "OLI" and (_is_radiance(band, stated) or (band.scale, band.offset) == OLI_TOA):
+            gain = 1.0 / math.sin(math.radians(_sun_elevation(item)))
+            return replace(band, scale=OLI_TOA[0] * gain, offset=OLI_TOA[1] * gain)
+        if not _is_radiance(band, stated):
+            return band
+        scale, offset = toa_reflectance(
+            band.scale,
+            band.offset,
+            esun=self.esun[band.variable],
+            distance_au=earth_sun_distance_au(_when(item)),
+            sun_elevation_deg=_sun_elevation(item),
+        )
+        return replace(band, scale=scale, offset=offset)
+
+
+def mtl_href(item: Mapping[str, Any]) -> str | None:
+    """Return the href of a Landsat item's metadata file (JSON), if it has one."""
+    assets = item.get("assets") or {}
+    return next((str(assets[key]["href"]) for key in _MTL_KEYS if assets.get(key)), None)
+
+
+def _is_radiance(band: Band, stated: Mapping[str, Any]) -> bool:
+    """Whether a stated scaling gives at-sensor radiance: by its unit, else by the value of the largest number."""
+    unit = str(stated.get("unit") or "").lower()
+    if "watt" in unit or "w/" in unit or "w m" in unit:
+        return True
+    largest = 255 if band.dtype == "uint8" else 65_535
+    return not unit and band.scale * largest + band.offset > _MAX_REFLECTANCE
 
 
 def _listing(item: Mapping[str, Any]) -> str:
     return ", ".join(sorted(item.get("assets") or {})) or "no assets"
 
 
-def _stated(asset: Mapping[str, Any]) -> dict[str, Any]:
-    """Scale, offset, nodata and data type of an asset's first band, in the words of STAC 1.0 or of 1.1."""
+def stated_of(asset: Mapping[str, Any]) -> dict[str, Any]:
+    """Scale, offset, unit, nodata and data type of an asset's first band, in the words of STAC 1.0 or of 1.1."""
     band = next(iter(asset.get("raster:bands") or asset.get("bands") or ()), None)
     band = band if isinstance(band, dict) else {}
     out: dict[str, Any] = {}
-    for name in ("scale", "offset", "nodata", "data_type"):
+    for name in ("scale", "offset", "unit", "nodata", "data_type"):
         for source in (band, asset):
             value = source.get(f"raster:{name}", source.get(name))
             if value is not None:
@@ -195,3 +260,16 @@ def _sun_elevation(item: Mapping[str, Any]) -> float:
             f"reflectance only with a sun of at least {_MIN_SUN_ELEVATION_DEG:g}°: leave it out"
         )
     return float(value)
+
+
+def _when(item: Mapping[str, Any]) -> dt.datetime:
+    properties = item.get("properties", {})
+    text = str(properties.get("datetime") or properties.get("start_datetime") or "")
+    try:
+        when = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise CatalogError(
+            f"item {item.get('id')!r} has no readable datetime, without which its radiance cannot become "
+            "reflectance; correct it or leave the item out"
+        ) from None
+    return when if when.tzinfo else when.replace(tzinfo=dt.UTC)

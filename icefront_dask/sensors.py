@@ -13,12 +13,19 @@ from icefront_dask._collection import (
     CALIBRATIONS,
     FAMILIES,
     GEOMETRIES,
-    TOA,
     VARIABLES,
     Band,
     Collection,
+    mtl_href,
+    stated_of,
 )
-from icefront_dask._landsat import LandsatSensor, landsat_sensor
+from icefront_dask._landsat import (
+    ESUN,
+    OLI_TOA,
+    THERMAL_CONSTANTS,
+    LandsatSensor,
+    landsat_sensor,
+)
 from icefront_dask.errors import CatalogError, ConfigError, NotGeoreferencedError
 
 if TYPE_CHECKING:
@@ -72,7 +79,7 @@ _LANDSAT_L2 = Collection(
     qa_pixel=("qa_pixel", "QA_PIXEL.TIF"),
     qa_radsat=("qa_radsat", "QA_RADSAT.TIF"),
 )
-_LANDSAT_L1 = dataclasses.replace(_LANDSAT_L2, id="landsat-c2-l1", calibration="uncalibrated")
+_LANDSAT_L1 = dataclasses.replace(_LANDSAT_L2, id="landsat-c2-l1", level_1=True)
 
 TABLE: dict[str, Collection] = {
     entry.id: entry
@@ -152,27 +159,39 @@ def _landsat(entry: Collection, item: Mapping[str, Any]) -> Collection:
             "platform; leave it out or correct its property 'platform'"
         )
     number, sensor = resolved
-    level_1 = entry.calibration == "uncalibrated"
-    scaling = _level_1(sensor) if level_1 else {v: _ST if v == "thermal" else _SR for v in sensor.bands}
+    if entry.level_1:
+        scaling = {v: OLI_TOA for v in sensor.bands if v != "thermal"} if sensor.name == "OLI" else {}
+        dtype = "uint16" if sensor.name == "OLI" else "uint8"
+    else:
+        scaling, dtype = {v: _ST if v == "thermal" else _SR for v in sensor.bands}, "uint16"
     bits = {v: sensor.saturation_bit(v) for v in sensor.bands}
-    return dataclasses.replace(
+    resolved_entry = dataclasses.replace(
         entry,
         assets={v: sensor.assets(v) for v in sensor.bands},
-        calibration="reflectance" if not level_1 or sensor.name == "OLI" else "uncalibrated",
         geolocation_sigma_m=_landsat_sigma_m(item, sensor),
         scale={v: s for v, (s, _) in scaling.items()},
         offset={v: o for v, (_, o) in scaling.items()},
-        dtype=("uint16" if sensor.name == "OLI" else "uint8") if level_1 else "uint16",
+        dtype=dtype,
         pixel_size_m=sensor.pixel_size_m,
         resolution_m=sensor.pixel_size_m,
         sensor=sensor.name,
         platform=f"landsat-{number}",
         saturation_bits={v: bit for v, bit in bits.items() if bit is not None},
+        esun=ESUN.get(number, {}).get(sensor.name, {}),
+        thermal_constants=THERMAL_CONSTANTS.get(number),
     )
+    if entry.level_1 and not _scaled(resolved_entry, item, sensor):
+        return dataclasses.replace(resolved_entry, calibration="uncalibrated", scale={}, offset={})
+    return resolved_entry
 
 
-def _level_1(sensor: LandsatSensor) -> dict[str, tuple[float, float]]:
-    return {v: TOA for v in sensor.bands if v != "thermal"} if sensor.name == "OLI" else {}
+def _scaled(entry: Collection, item: Mapping[str, Any], sensor: LandsatSensor) -> bool:
+    """Whether reflectance can be had of a Level 1 item: from what it states, or from its metadata file."""
+    if sensor.name == "OLI" or mtl_href(item) is not None:
+        return True
+    assets = item.get("assets") or {}
+    keys = [key for v in entry.variables(item) for key in entry.assets[v] if key in assets]
+    return bool(keys) and all("scale" in stated_of(assets[key]) for key in keys)
 
 
 def _landsat_sigma_m(item: Mapping[str, Any], sensor: LandsatSensor) -> float:

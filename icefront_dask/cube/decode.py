@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     Bits = npt.NDArray[np.uint16]
     Mask = npt.NDArray[np.bool_]
 
-__all__ = ["decode_grey", "decode_landsat", "decode_sar", "fuse", "halo_px", "scale_dn", "slc_gaps"]
+__all__ = [
+    "brightness_temperature",
+    "decode_grey",
+    "decode_landsat",
+    "decode_sar",
+    "fuse",
+    "halo_px",
+    "scale_dn",
+    "slc_gaps",
+]
 
 # QA_PIXEL of Landsat Collection 2 (USGS LSDS-1619, table 6-2)
 _FILL, _DILATED, _CIRRUS, _CLOUD, _SHADOW = 1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4
@@ -53,6 +62,25 @@ def scale_dn(dn: npt.NDArray[Any], scale: float, offset: float) -> Floats:
     if dn.dtype.kind != "f":
         values[dn == 0] = np.nan
     return values
+
+
+def brightness_temperature(radiance: Floats, k1: float, k2: float) -> Floats:
+    """Return the temperature of a black body of some radiance (Chander et al. 2009, equation 3).
+
+    Parameters
+    ----------
+    radiance : ndarray
+        Any shape, float32, W m-2 sr-1 um-1, NaN nodata.
+    k1, k2 : float
+        The sensor's constants, W m-2 sr-1 um-1 and K.
+
+    Returns
+    -------
+    ndarray
+        Same shape, float32, K; NaN also where the radiance is not positive.
+    """
+    positive = np.where(radiance > 0, radiance.astype(np.float64), np.nan)
+    return (k2 / np.log(k1 / positive + 1.0)).astype(np.float32)
 
 
 def slc_gaps(missing: Mask, radius_px: float) -> Mask:
@@ -91,6 +119,7 @@ def decode_landsat(
     saturation_bits: Mapping[str, int],
     dropped_bit: bool,
     slc_radius_px: float | None = None,
+    thermal_constants: tuple[float, float] | None = None,
 ) -> tuple[dict[str, Floats], Bits]:
     """Decode one Landsat Collection 2 scene.
 
@@ -112,6 +141,8 @@ def decode_landsat(
         Whether bit 9 of QA_RADSAT means a dropped pixel (MSS, TM, ETM+).
     slc_radius_px : float, optional
         Half the widest gap in pixels; given for Landsat 7 after 2003-05-31 only.
+    thermal_constants : tuple of float, optional
+        K1 and K2 where ``thermal`` is a radiance.
 
     Returns
     -------
@@ -134,6 +165,8 @@ def decode_landsat(
     for name, numbers in dn.items():
         scale, offset = scales[name]
         band = scale_dn(numbers, scale, offset)
+        if name == "thermal" and thermal_constants is not None:
+            band = brightness_temperature(band, *thermal_constants)
         band[missing] = np.nan
         nothing &= np.isnan(band)
         if qa_radsat is not None and name in saturation_bits:

@@ -56,7 +56,12 @@ def packings_of(scenes: Sequence[Scene], variables: Sequence[str]) -> dict[str, 
     out = {}
     for name in variables:
         bands = [(s.kind, b) for scene in scenes for s in scene.sources for b in s.bands if b.variable == name]
-        kinds = {(read_dtype(kind, band.dtype), band.scale, band.offset) for kind, band in bands}
+        kinds = {
+            ("float32", 1.0, 0.0)
+            if band.mtl is not None or band.thermal_constants is not None
+            else (read_dtype(kind, band.dtype), band.scale, band.offset)
+            for kind, band in bands
+        }
         dtype, scale, offset = next(iter(kinds)) if len(kinds) == 1 else ("float32", 1.0, 0.0)
         out[name] = Packing(dtype, scale, offset) if dtype == "uint16" else Packing()
     return out

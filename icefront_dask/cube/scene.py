@@ -22,6 +22,8 @@ __all__ = ["Scene", "Source", "item_dicts", "scenes"]
 
 _SAME_OVERPASS_S = 300  # neighbouring slices and rows of one overpass begin 24-30 s apart
 _SLC_FAILURE = np.datetime64("2003-05-31T21:42:35", "ns")
+_WHERE_ASKED = frozenset({"pan", "thermal"})
+_LANDSAT = re.compile(r"^L[COTEM](\d\d)_L(\d)\w\w_(\d{6})_(\d{8})_")
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def scenes(
     """Group items into scenes: one overpass each, in a fixed order.
 
     Items of one collection, platform, orbit and direction which follow one another within 5 minutes are one
-    scene, whatever order they come in. Items whose footprint misses the region are left out.
+    scene, whatever order they come in. Items whose footprint misses the region are left out, and Landsat Level 1
+    items whose acquisition is there as Level 2.
 
     Parameters
     ----------
@@ -131,7 +134,8 @@ def scenes(
     family : {"sentinel-1", "landsat"}, optional
         The family that is wanted; without it all.
     variables : sequence of str, optional
-        Only these; items that have none of them are refused.
+        Only these; items that have none of them are refused. Without it all but the panchromatic and thermal
+        bands, unless an item has nothing else.
     extra_collections : mapping, optional
         Collections of the run's configuration, see ``sensors.collection_for``.
 
@@ -158,6 +162,7 @@ def scenes(
         collection = collection_for(item, extra_collections)
         if family in {None, collection.family}:
             parsed.append(_Parsed(item, collection, variables))
+    parsed = _without_level_1_twins(parsed)
     if not parsed:
         where = f" over region {region.name!r}" if region is not None else ""
         raise NoItemsError(f"no item of family {family or 'any'!r}{where}; widen the search or check the outline")
@@ -189,9 +194,10 @@ class _Parsed:
 
 
 def _source(item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None, time: np.datetime64) -> Source:
-    wanted = None
-    if variables is not None:
-        has = collection.variables(item)
+    has = collection.variables(item)
+    if variables is None:
+        wanted = [name for name in has if name not in _WHERE_ASKED] or None
+    else:
         wanted = [name for name in variables if name in has]
         if not wanted:
             collection.bands(item, variables)  # raises, and names the assets
@@ -217,6 +223,13 @@ def _source(item: Mapping[str, Any], collection: Any, variables: Sequence[str] |
         slc_off=bool(collection.platform == "landsat-7" and time > _SLC_FAILURE),
         footprint=shapely.to_wkb(shapely.geometry.shape(geometry)) if geometry else None,
     )
+
+
+def _without_level_1_twins(parsed: list[_Parsed]) -> list[_Parsed]:
+    """Leave out Landsat Level 1 items where Level 2 was made of the same acquisition."""
+    named = [_LANDSAT.match(p.id) for p in parsed]
+    made = {m.group(1, 3, 4) for m in named if m and m.group(2) == "2"}
+    return [p for p, m in zip(parsed, named, strict=True) if not (m and m.group(2) == "1" and m.group(1, 3, 4) in made)]
 
 
 def _by_key(parsed: Iterable[_Parsed]) -> list[list[_Parsed]]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from icefront_dask.cube.decode import (
+    brightness_temperature,
     decode_grey,
     decode_landsat,
     decode_sar,
@@ -228,3 +229,19 @@ def test_real_landsat_qa_and_scaling(real_data):
     assert not np.isnan(nir[cloudy]).any()  # clouds never blank
     expected = bands["SR_B5"][~np.isnan(nir)] * 0.0000275 - 0.2
     np.testing.assert_allclose(nir[~np.isnan(nir)], expected, atol=1e-7)
+
+
+def test_brightness_temperature_golden_values():
+    """Landsat 8 band 10 (USGS Landsat 8 handbook, section 5.3): the radiance of number 23 000, by hand."""
+    radiance = np.array([[23_000 * 3.342e-4 + 0.1, 0.0, np.nan]], "float32")
+    temperature = brightness_temperature(radiance, 774.8853, 1321.0789)
+    np.testing.assert_allclose(temperature[0, 0], 1321.0789 / np.log(774.8853 / 7.7866 + 1), rtol=1e-6)
+    assert 285 < temperature[0, 0] < 290
+    assert np.isnan(temperature[0, 1:]).all()
+    values, quality = landsat(
+        {"thermal": np.array([[23_000, 0]], "uint16")},
+        scales={"thermal": (3.342e-4, 0.1)},
+        thermal_constants=(774.8853, 1321.0789),
+    )
+    assert values["thermal"][0, 0] == temperature[0, 0]
+    assert quality.tolist() == [[0, Quality.NODATA]]

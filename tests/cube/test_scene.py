@@ -217,3 +217,26 @@ def test_real_items_become_scenes(real_data):
     rtc = found["S1B_20161121_12SYJ_ASC"]
     assert rtc.variables == ("vv", "vh")
     assert (rtc.relative_orbit, rtc.orbit_direction) == (49, "ascending")
+
+
+def test_thermal_and_panchromatic_come_where_they_are_asked_for():
+    item = landsat("LC08_L2SP_233013_20150710_02_T1", "2015-07-10T14:00:00Z")
+    for key in ("lwir11", "pan"):
+        item["assets"][key] = {"href": f"/data/{key}.TIF"}
+    assert scenes([item])[0].variables == ("green", "nir")
+    assert scenes([item], variables=("nir", "pan", "thermal"))[0].variables == ("nir", "pan", "thermal")
+    only = copy.deepcopy(item)
+    for key in ("green", "nir08", "pan"):
+        del only["assets"][key]
+    assert scenes([only])[0].variables == ("thermal",)
+
+
+def test_level_1_steps_back_where_level_2_was_made():
+    level_1 = landsat("LC08_L1TP_233013_20150710_02_T1", "2015-07-10T14:00:00Z", **{"view:sun_elevation": 30.0})
+    winter = landsat("LC08_L1TP_233013_20150310_02_T1", "2015-03-10T14:00:00Z", **{"view:sun_elevation": 9.0})
+    for item in (level_1, winter):
+        item["collection"] = "landsat-c2-l1"
+    level_2 = landsat("LC08_L2SP_233013_20150710_02_T1", "2015-07-10T14:00:00Z")
+    found = scenes([level_1, winter, level_2])
+    assert [scene.item_ids[0] for scene in found] == [winter["id"], level_2["id"]]
+    assert {scene.calibration for scene in found} == {"reflectance"}
