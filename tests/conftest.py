@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Servers of tests run on loopback, which has to be allowed as any private network; worker processes inherit it.
+os.environ.setdefault("DASK_ICEFRONT__CATALOG__ALLOW_HOSTS", "['127.0.0.1', 'localhost']")
+
 # A slow machine is no failure; the same examples on every run keep `make test` repeatable.
 settings.register_profile("icefront", deadline=None, derandomize=True)
 settings.load_profile("icefront")

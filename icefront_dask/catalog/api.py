@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from pystac import Link
 from pystac_client import ItemSearch
 from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry import mapping
 
 from icefront_dask.catalog.filters import to_text
+from icefront_dask.catalog.page import Page
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError
 
@@ -90,15 +92,23 @@ class Api:
         collections: Sequence[str] | None,
         span: Interval | None,
         query: Mapping[str, Any] | None,
-    ) -> Iterator[list[tuple[dict[str, Any], str]]]:
+        start: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
         """Yield pages of items, each with the URL that its relative hrefs start from.
+
+        Parameters
+        ----------
+        geometry, collections, span, query
+            What is wanted.
+        start : mapping, optional
+            ``following`` of the last page that was had, to go on after it.
 
         Raises
         ------
         CatalogError
-            For a request that fails, and an answer that is not a page of items.
+            For a request that fails, and an answer that is not a page of items, or leads in circles.
         """
-        found = ItemSearch(
+        search = ItemSearch(
             self._search_url,
             method=self._method,
             stac_io=self._io,
@@ -108,10 +118,32 @@ class Api:
             datetime=None if span is None else to_text(span),
             query=dict(query) if query and self._has_query else None,
         )
+        parameters = search.get_parameters()
+        link = start
+        while True:
+            page, following = self._page(link, parameters)
+            if not page and link is not None:
+                return
+            yield Page(page, following)
+            if following is None or not page:
+                return
+            if following == link:
+                raise CatalogError(f"{self._search_url} leads from a page to itself; tell who runs {self.url}")
+            link = following
+
+    def _page(
+        self, link: Mapping[str, Any] | None, parameters: dict[str, Any]
+    ) -> tuple[list[tuple[dict[str, Any], str]], dict[str, Any] | None]:
+        """Return the items of a page, the first one without a link to it, and the link to the next."""
         try:
-            for page in found.pages_as_dicts():
-                yield [(item, _self(item, self._search_url)) for item in page["features"]]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if link is None:
+                page = self._io.read_json(self._search_url, method=self._method, parameters=parameters)
+            else:
+                page = self._io.read_json(Link.from_dict(dict(link)), parameters=parameters)
+            items = [(item, _self(item, self._search_url)) for item in page["features"]]
+            links = [link for link in page.get("links") or () if link.get("rel") == "next"]
+            return items, (dict(links[0], href=urljoin(self._search_url, links[0]["href"])) if links else None)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CatalogError(
                 f"{self._search_url} does not answer with pages of STAC items ({error}); check that "
                 f"{self.url} is the landing page of a STAC API"

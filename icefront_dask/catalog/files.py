@@ -14,6 +14,7 @@ import shapely
 
 from icefront_dask.catalog.hrefs import check_href, is_url, resolve_href
 from icefront_dask.catalog.items import Items, read_table
+from icefront_dask.catalog.page import Page
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Documents", "ParquetIndex"]
 
 _MAX_DEPTH = 32
+_ROWS = 1000  # a page
 
 
 class ParquetIndex:
@@ -48,9 +50,10 @@ class ParquetIndex:
         collections: Sequence[str] | None,
         span: Interval | None,
         query: Mapping[str, Any] | None,
-    ) -> Iterator[list[tuple[dict[str, Any], str]]]:
+        start: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
         """Yield the items whose collection, footprint and time fit, each with the place it was read from."""
-        del query
+        del query, start
         shapely.prepare(geometry)
         keep = ~self._plain | shapely.intersects(geometry, self._footprints)
         if collections:
@@ -58,8 +61,8 @@ class ParquetIndex:
         if span is not None and "datetime" in self._items.table.column_names:
             keep &= _in_span(self._items.table["datetime"], span)
         rows = np.flatnonzero(keep).tolist()
-        for start in range(0, len(rows), 1000):
-            yield [(item, self.base) for item in self._items.to_dicts(rows[start : start + 1000])]
+        for first in range(0, len(rows), _ROWS):
+            yield Page([(item, self.base) for item in self._items.to_dicts(rows[first : first + _ROWS])])
 
 
 def _in_span(column: Any, span: Interval) -> Any:
@@ -108,10 +111,11 @@ class Documents:
         collections: Sequence[str] | None,
         span: Interval | None,
         query: Mapping[str, Any] | None,
-    ) -> Iterator[list[tuple[dict[str, Any], str]]]:
+        start: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
         """Yield all items of the collections in one page, each with the place it was read from."""
-        del geometry, span, query
-        yield [pair for pair in self._all() if not collections or pair[0].get("collection") in collections]
+        del geometry, span, query, start
+        yield Page([pair for pair in self._all() if not collections or pair[0].get("collection") in collections])
 
     def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
         with Path(self.base).open(encoding="utf-8") as stream:
@@ -148,7 +152,7 @@ class Documents:
             )
 
     def _follow(self, href: str, place: str) -> str:
-        target = resolve_href(href, place, self.roots, owner=f"link in {place}")
+        target = resolve_href(href, place, self.roots, owner=f"link in {place}", allow_hosts=self._http.allowed)
         if is_url(target) and urlsplit(target)[:2] != self._host:
             raise CatalogError(
                 f"{place} links to another host, {urlsplit(target).hostname!r}; search that one by its own address"
@@ -157,7 +161,7 @@ class Documents:
 
     def _read(self, place: str) -> dict[str, Any]:
         if is_url(place):
-            return _parsed(self._http.request("GET", check_href(place)).content, place)
+            return _parsed(self._http.request("GET", check_href(place, allow_hosts=self._http.allowed)).content, place)
         path = Path(place)
         if not path.is_file():
             raise CatalogError(f"there is no file {place}; check the path")
@@ -167,7 +171,7 @@ class Documents:
 def _parsed(text: str | bytes, place: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CatalogError(f"{place} is not JSON ({error}); give a STAC document") from error
     if not isinstance(document, dict):
         raise CatalogError(f"{place} is not a JSON object; give a STAC document")

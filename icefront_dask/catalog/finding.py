@@ -120,7 +120,7 @@ class _Search:
         """Search for one region."""
         geometry = query_geometry(region)
         for page in self.source.pages(geometry, self.collections, self.span, self.query):
-            candidates = [(item, base) for item, base in page if self._fits(item)]
+            candidates = [(item, base) for item, base in page.items if self._fits(item)]
             footprints = [_footprint(item) for item, _ in candidates]
             new = []
             for (item, base), touching, footprint in zip(
@@ -167,7 +167,7 @@ class _Search:
     def _anything(self, region: Region) -> bool:
         """Return whether any item of the collections touches a region, whenever."""
         pages = self.source.pages(query_geometry(region), self.collections, None, None)
-        return any(touches([_footprint(item) for item, _ in page], region).any() for page in pages)
+        return any(touches([_footprint(item) for item, _ in page.items], region).any() for page in pages)
 
     def explain(self, source: str, regions: Sequence[Region]) -> str:
         """Say why nothing was found, and what to widen."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit, urlunsplit
 
+from icefront_dask.catalog.hosts import HostError, check_host
+from icefront_dask.config import section
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMES", "check_href", "is_url", "resolve_href", "unsigned"]
 
-SCHEMES = ("https", "http", "s3", "gs", "az", "abfs")
+SCHEMES = ("https", "http", "s3", "gs", "az")
+_STORES = ("s3", "gs", "az")  # whose "host" is the name of a bucket
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}")
+_MAX_CHARACTERS = 2048
 _SIGNATURES = {"sig", "signature", "x-amz-signature", "x-goog-signature", "x-oss-signature", "token"}
 _VSI = re.compile(
     r"/vsi(curl|s3|gs|az|adls|oss|swift|zip|gzip|tar|7z|rar|mem|std|sub|sparse|crypt|cached|hdfs|webhdfs|pmtiles)",
@@ -30,8 +35,8 @@ def is_url(href: str) -> bool:
     return "://" in href and not href.startswith("file://")
 
 
-def check_href(href: str, *, owner: str = "href") -> str:
-    """Return an absolute href unchanged, or refuse it.
+def check_href(href: str, *, owner: str = "href", allow_hosts: Iterable[str] | None = None) -> str:
+    """Return an absolute href unchanged, or refuse it. No name is resolved and no socket opened.
 
     Parameters
     ----------
@@ -39,40 +44,86 @@ def check_href(href: str, *, owner: str = "href") -> str:
         Absolute URL, or absolute local path.
     owner : str
         What the href belongs to, for the message.
+    allow_hosts : iterable of str, optional
+        Hosts that may be private ones; ``catalog.allow_hosts`` without it.
 
     Raises
     ------
     CatalogError
-        For GDAL's virtual file systems and other unknown schemes, user names and passwords in a URL, parent
-        folders in its path and control characters.
+        For GDAL's virtual file systems and other unknown schemes, user names and passwords in a URL, literal
+        addresses and hosts of private networks, parent folders in its path and control characters.
     """
-
-    def refuse(why: str) -> CatalogError:
-        shown = href if "@" not in href else href.split("@", 1)[1]
-        return CatalogError(f"{owner}: refused to open {shown!r}: {why}")
-
-    if not href or any(ord(c) < 32 for c in href):
-        raise refuse("it is empty or holds control characters; correct the catalogue")
-    decoded = unquote(href)
-    if _VSI.search(decoded) or "\\" in decoded:
-        raise refuse("it names one of GDAL's virtual file systems or a foreign path; give a plain URL or path")
-    if not is_url(href):
-        if not href.startswith("/"):
-            raise refuse("it is neither a URL nor an absolute path; give one of these")
-        return href
-    parts = urlsplit(href)
-    if parts.scheme not in SCHEMES:
-        raise refuse(f"its scheme {parts.scheme!r} is not one of {', '.join(SCHEMES)}")
-    if parts.username is not None or parts.password is not None:
-        raise refuse("it carries a user name or password; take it out and use a signing method")
-    if not parts.hostname:
-        raise refuse("it names no host")
-    if ".." in unquote(parts.path).split("/"):
-        raise refuse("its path climbs to a parent folder; write the path out")
+    why = _fault_of_text(href)
+    if why is None and is_url(href):
+        why = _fault_of_url(href, section("catalog")["allow_hosts"] if allow_hosts is None else allow_hosts)
+    if why is not None:
+        shown = href[:200] if "@" not in href else href.split("@", 1)[1][:200]
+        raise CatalogError(f"{owner}: refused to open {shown!r}: {why}")
     return href
 
 
-def resolve_href(href: str, base: str, roots: Iterable[Path] = (), *, owner: str = "href") -> str:
+def _fault_of_text(href: str) -> str | None:
+    """Return what is wrong with an href whatever it names."""
+    plain = href if is_url(href) else href.replace(" ", "")
+    if not href or any(ord(c) <= 32 or ord(c) == 127 for c in plain):
+        return "it is empty or holds spaces or control characters; correct the catalogue"
+    if len(href) > _MAX_CHARACTERS:
+        return f"it has {len(href)} characters; correct the catalogue"
+    decoded = _decoded(href)
+    if _VSI.search(decoded) or "\\" in decoded:
+        return "it names one of GDAL's virtual file systems or a foreign path; give a plain URL or path"
+    if not is_url(href) and not href.removeprefix("file://").startswith("/"):
+        return "it is neither a URL nor an absolute path; give one of these"
+    return None
+
+
+def _fault_of_url(href: str, allow_hosts: Iterable[str]) -> str | None:
+    """Return what is wrong with a URL."""
+    try:
+        parts = urlsplit(href)
+        port = parts.port
+    except ValueError:
+        return "it is not a URL; correct the catalogue"
+    faults = (
+        (parts.scheme not in SCHEMES, f"its scheme {parts.scheme!r} is not one of {', '.join(SCHEMES)}"),
+        (
+            parts.username is not None or parts.password is not None,
+            "it carries a user name or password; take it out and use a signing method",
+        ),
+        (not parts.hostname, "it names no host"),
+        (".." in _decoded(parts.path).split("/"), "its path climbs to a parent folder; write the path out"),
+        (bool(parts.fragment), "it has a fragment; take out what follows the #"),
+    )
+    found = next((why for wrong, why in faults if wrong), None)
+    if found is not None or parts.hostname is None:
+        return found
+    if parts.scheme in _STORES:
+        return None if _BUCKET.fullmatch(parts.netloc) else f"{parts.netloc!r} is not the name of a bucket"
+    try:
+        check_host(parts.hostname, port, allow_hosts)
+    except HostError as error:
+        return str(error)
+    return None
+
+
+def _decoded(text: str) -> str:
+    """Return a text without percent encoding, however often it was encoded."""
+    for _ in range(4):
+        plain = unquote(text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def resolve_href(
+    href: str,
+    base: str,
+    roots: Iterable[Path] = (),
+    *,
+    owner: str = "href",
+    allow_hosts: Iterable[str] | None = None,
+) -> str:
     """Return an href as an absolute URL or local path, checked.
 
     Parameters
@@ -85,6 +136,8 @@ def resolve_href(href: str, base: str, roots: Iterable[Path] = (), *, owner: str
         Folders below which local files may be opened.
     owner : str
         What the href belongs to, for the message.
+    allow_hosts : iterable of str, optional
+        As for :func:`check_href`.
 
     Raises
     ------
@@ -93,14 +146,14 @@ def resolve_href(href: str, base: str, roots: Iterable[Path] = (), *, owner: str
         catalogue when there are no roots.
     """
     if is_url(href):
-        return check_href(href, owner=owner)
+        return check_href(href, owner=owner, allow_hosts=allow_hosts)
     local = href.removeprefix("file://")
     if not _is_absolute(local) and _CONNECTION.match(local):
         raise CatalogError(f"{owner}: refused to open {href!r}: it is not a path; give a plain URL or path")
     if is_url(base) and not href.startswith("file://") and not _is_absolute(local):
         parts = urlsplit(urljoin(base, local))
         plain = parts._replace(path=posixpath.normpath(parts.path))
-        return check_href(urlunsplit(plain), owner=owner)
+        return check_href(urlunsplit(plain), owner=owner, allow_hosts=allow_hosts)
     check_href(local if _is_absolute(local) else f"/{local}", owner=owner)
     path = Path(local) if _is_absolute(local) else Path(base).parent / local
     resolved = path.resolve()

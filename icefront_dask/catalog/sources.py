@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from icefront_dask.catalog.filters import Interval
+    from icefront_dask.catalog.page import Page
 
 __all__ = ["Source", "open_source"]
 
@@ -34,8 +35,9 @@ class Source(Protocol):
         collections: Sequence[str] | None,
         span: Interval | None,
         query: Mapping[str, Any] | None,
-    ) -> Iterator[list[tuple[dict[str, Any], str]]]:
-        """Yield pages of items, each with the URL or path it was read from; at least those that match."""
+        start: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
+        """Yield pages of items, at least those that match, from the page on that `start` leads to."""
 
 
 def open_source(source: str) -> Source:
@@ -53,12 +55,12 @@ def open_source(source: str) -> Source:
         if not path.exists():
             raise CatalogError(f"there is no catalogue {path}; give the URL of a STAC API or the path of a file")
         return ParquetIndex(path) if path.suffix in {".parquet", ".geoparquet"} else Documents(str(path), Http())
-    http = Http()
-    response = http.request("GET", check_href(source, owner="catalogue"))
+    http = Http(named=[source])
+    response = http.request("GET", check_href(source, owner="catalogue", allow_hosts=http.allowed))
     try:
         root = response.json()
         relations = {link.get("rel") for link in root.get("links") or ()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise CatalogError(
             f"{source} does not answer with STAC; give the landing page of a STAC API or a catalogue"
         ) from error

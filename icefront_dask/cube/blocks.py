@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoboxTiles
 
-from icefront_dask.catalog.hrefs import check_href
+from icefront_dask.catalog.access import Access
 from icefront_dask.config import section
 from icefront_dask.cube import decode
-from icefront_dask.cube.gdal import RefusedError
 from icefront_dask.cube.quality import QUALITY_DTYPE, Quality
 from icefront_dask.cube.readers import BandRequest, Reader, get_reader
 from icefront_dask.errors import ConfigError, ReadError
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from icefront_dask.catalog.sign import Signer
     from icefront_dask.cube.scene import Scene, Source
 
 __all__ = ["ReadOptions", "block_grid", "read_block", "read_scenes"]
@@ -39,8 +37,7 @@ class ReadOptions:
     block_px: int = 2048
     border_erosion_px: int = 2
     on_read_error: str = "raise"
-    signing: str = "auto"
-    signing_url: str | None = None
+    access: Access = field(default_factory=Access)
 
     @classmethod
     def resolve(cls, **overrides: Any) -> ReadOptions:
@@ -52,7 +49,6 @@ class ReadOptions:
             For an unknown key or value.
         """
         values = section("cube", **overrides)
-        access = section("catalog")
         if values["on_read_error"] not in {"raise", "flag"}:
             raise ConfigError(f"on_read_error {values['on_read_error']!r} is not one of raise, flag")
         get_reader(values["reader"])
@@ -61,8 +57,7 @@ class ReadOptions:
             block_px=int(values["block_px"]),
             border_erosion_px=int(values["border_erosion_px"]),
             on_read_error=values["on_read_error"],
-            signing=access["signing"],
-            signing_url=access["signing_url"],
+            access=Access.resolve(),
         )
 
 
@@ -166,7 +161,7 @@ def _read_source(
     if not bands:
         return values, np.full(shape, Quality.NODATA, QUALITY_DTYPE)
     try:
-        raw = _read_signed(source, bands, geobox, options, reader)
+        raw = reader.read(_requests(source, bands, options.access), geobox)
     except ReadError:
         if options.on_read_error == "raise":
             raise
@@ -177,28 +172,7 @@ def _read_source(
     return values | decoded, quality
 
 
-def _read_signed(
-    source: Source, bands: Sequence[Any], geobox: Any, options: ReadOptions, reader: Reader
-) -> dict[str, npt.NDArray[Any]]:
-    """Sign in the worker just before opening; where the token is refused, once more with a new one."""
-    from icefront_dask.catalog.sign import signer
-
-    grants = signer(options.signing, options.signing_url)
-    try:
-        return reader.read(_requests(source, bands, grants), geobox)
-    except RefusedError:
-        for band in bands:
-            grants.forget(band.href)
-        requests = _requests(source, bands, grants)
-        if all(request.uri == request.shown for request in requests):
-            raise
-    return reader.read(requests, geobox)
-
-
-def _requests(source: Source, bands: Sequence[Any], grants: Signer) -> list[BandRequest]:
-    def opened(href: str, owner: str) -> str:
-        return grants.sign(check_href(href, owner=owner))
-
+def _requests(source: Source, bands: Sequence[Any], access: Access) -> list[BandRequest]:
     requests = []
     for band in bands:
         nodata = 0.0 if band.nodata is None and band.zero_is_nodata else band.nodata
@@ -206,12 +180,12 @@ def _requests(source: Source, bands: Sequence[Any], grants: Signer) -> list[Band
         requests.append(
             BandRequest(
                 name=band.variable,
-                uri=opened(band.href, label),
-                shown=band.href,
+                href=band.href,
                 label=label,
                 dtype=read_dtype(source.kind, band.dtype),
                 resampling="bilinear",
                 nodata=nodata,
+                access=access,
             )
         )
     for role, href in source.quality_hrefs:
@@ -219,12 +193,12 @@ def _requests(source: Source, bands: Sequence[Any], grants: Signer) -> list[Band
         requests.append(
             BandRequest(
                 name=role,
-                uri=opened(href, label),
-                shown=href,
+                href=href,
                 label=label,
                 dtype="uint16",
                 resampling="nearest",
                 fill=_QA_PIXEL_FILL if role == "qa_pixel" else 0,
+                access=access,
             )
         )
     return requests

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import re
+import uuid
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.session import DummySession
 
-from icefront_dask.errors import NotGeoreferencedError, ReadError
+from icefront_dask.catalog.access import Access
+from icefront_dask.catalog.failures import HttpError
+from icefront_dask.catalog.hosts import HostError
+from icefront_dask.catalog.hrefs import check_href, is_url
+from icefront_dask.catalog.remote import RemoteFile
+from icefront_dask.errors import CatalogError, IcefrontError, NotGeoreferencedError, ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["DRIVER", "GDAL_OPTIONS", "RefusedError", "check", "explain", "gdal_env", "open_gtiff"]
+__all__ = ["DRIVER", "GDAL_OPTIONS", "Opened", "RefusedError", "gdal_env", "open_gtiff"]
 
 # Such a file raises NotGeoreferencedError here; rasterio's warning before it says the same without the item.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
@@ -32,35 +37,13 @@ GDAL_OPTIONS: dict[str, Any] = {
     "GDAL_CACHEMAX": 256,  # MB; the default is 5 % of the host's memory in every process
     "GDAL_NUM_THREADS": 1,  # parallel over scenes
     "VSI_CACHE": False,
-    "GDAL_HTTP_MAX_RETRY": 4,
-    "GDAL_HTTP_RETRY_DELAY": 0.5,
-    "GDAL_HTTP_RETRY_CODES": "408,429,500,502,503,504",
-    "GDAL_HTTP_CONNECTTIMEOUT": 20,
-    "GDAL_HTTP_TIMEOUT": 120,
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
 }
+
+_MAX_BLOCK_BYTES = 2**29  # a tile or strip is read as a whole
 
 
 class RefusedError(ReadError):
-    """A server refused access: a token has expired, or credentials are missing."""
-
-
-class _Redaction(logging.Filter):
-    """Takes the queries of URLs, where signatures lie, out of what the reading libraries log."""
-
-    _QUERY = re.compile(r"\?[^\s'\"<>(),]*=[^\s'\"<>(),]*")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if "?" in message:
-            record.msg, record.args = self._QUERY.sub("?…", message), ()
-        return True
-
-
-for _name in ("_base", "_env", "_err", "_io", "_vsiopener", "_warp", "env", "session", "vrt", "warp"):
-    logging.getLogger(f"rasterio.{_name}").addFilter(_Redaction())
-for _name in ("rasterio", "stackstac.rio_reader", "stackstac.timer"):
-    logging.getLogger(_name).addFilter(_Redaction())
+    """A server refused access, also with new access: credentials are missing or do not suffice."""
 
 
 @contextmanager
@@ -70,52 +53,138 @@ def gdal_env() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def open_gtiff(uri: str, label: str, shown: str, dtype: str | None = None, **options: Any) -> Iterator[Any]:
-    """Open a GeoTIFF, and nothing but a GeoTIFF, for reading.
+class Opened:
+    """A GeoTIFF, and nothing but a GeoTIFF, open for reading.
+
+    GDAL never speaks to a server: it reads remote files through :class:`icefront_dask.catalog.remote.RemoteFile`,
+    which checks hosts, signs, tries again and keeps headers. So no signature is known to GDAL, and none of its
+    caches outlives a failure.
 
     Parameters
     ----------
-    uri : str
-        Path or (signed) URL.
+    href : str
+        Unsigned URL or absolute local path.
     label : str
         Which item and asset it is, for messages.
-    shown : str
-        The unsigned href, for messages.
+    access : Access
+        How to fetch and sign.
     dtype : str, optional
         Data type that the numbers will be read as.
     **options
         As ``overview_level``.
 
+    Attributes
+    ----------
+    dataset : rasterio.io.DatasetReader
+        To be closed by :meth:`close`.
+
     Raises
     ------
     ReadError
-        For a file that is missing, refused, damaged or of another kind (a VRT named ``.tif``, say).
+        For a file that is missing, refused, damaged, too large or of another kind (a VRT named ``.tif``, say).
     NotGeoreferencedError
         For a file without a CRS or an affine transform of its own.
+    CatalogError
+        For an href that may not be opened, and a host that must not be spoken to.
     """
-    try:
-        dataset = rasterio.open(uri, driver=DRIVER, sharing=False, **options)
-    except RasterioError as error:
-        raise explain(error, uri, label, shown) from None
-    with dataset:
-        check(dataset, label, shown, dtype)
+
+    def __init__(self, href: str, label: str, access: Access, dtype: str | None = None, **options: Any) -> None:
+        self.href, self.label = href, label
+        self._files: list[RemoteFile] = []
+        check_href(href, owner=label, allow_hosts=access.trusted())
         try:
-            yield dataset
+            if is_url(href):
+                self.dataset = self._remote(access, options)
+            else:
+                self.dataset = rasterio.open(href.removeprefix("file://"), driver=DRIVER, sharing=False, **options)
         except RasterioError as error:
-            raise explain(error, uri, label, shown) from None
+            raise self.explain(error) from None
+        try:
+            _check(self.dataset, label, href, access, dtype)
+        except IcefrontError:
+            self.close()
+            raise
+
+    def _remote(self, access: Access, options: dict[str, Any]) -> Any:
+        name = f"{uuid.uuid4().hex}/file.tif"  # openers are registered by folder, for all threads of the process
+
+        def opener(path: str, mode: str = "rb") -> RemoteFile:
+            if path != name or "r" not in mode:
+                raise FileNotFoundError(path)
+            self._files.append(RemoteFile(self.href, access, self.label))
+            return self._files[-1]
+
+        return rasterio.open(name, driver=DRIVER, sharing=False, opener=opener, **options)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.dataset.close()
+
+    def explain(self, error: Exception) -> Exception:
+        """Return what went wrong while opening or reading as our error, and what to do."""
+        failure = next((file.failure for file in self._files if file.failure is not None), None)
+        if failure is not None:
+            return _of_transport(failure, self.href, self.label)
+        text = " ".join(str(part) for part in (error, error.__cause__) if part)
+        of = f"{self.label}: {self.href}"
+        if "No such file" in text:
+            return ReadError(f"{of} does not exist; search again, or leave the item out")
+        if "not recognized as being in a supported file format" in text or "not a TIFF" in text:
+            return ReadError(
+                f"{of} is not a GeoTIFF{self._kind()}; only GeoTIFF is opened, "
+                "convert it to a cloud-optimised GeoTIFF or leave the item out"
+            )
+        return ReadError(
+            f"{of} cannot be read, it is truncated or damaged ({text}); fetch it again or leave the item out"
+        )
+
+    def _kind(self) -> str:
+        """Name the kind of the file by its first bytes."""
+        head = b""
+        if self._files:
+            head = self._files[0].at(0, 512)
+        elif (path := Path(self.href.removeprefix("file://"))).is_file():
+            with path.open("rb") as stream:
+                head = stream.read(512)
+        return next((f" but {name}" for magic, name in _MAGIC if head.lstrip().startswith(magic)), "")
 
 
-def check(dataset: Any, label: str, shown: str, dtype: str | None = None) -> None:
-    """Refuse a dataset that cannot be placed by its own CRS and affine transform, or not be read as `dtype`.
+def _of_transport(failure: Exception, href: str, label: str) -> Exception:
+    """Return a failure of the HTTP client as one of reading; an unlawful host, and what is no failure, stay so."""
+    if isinstance(failure, HostError):
+        return HostError(f"{label}: refused to open {href!r}: {failure}")
+    if isinstance(failure, HttpError) and failure.status == 404:
+        return ReadError(f"{label}: {href} does not exist; search again, or leave the item out")
+    if isinstance(failure, HttpError) and failure.status in {401, 403}:
+        return RefusedError(
+            f"{label}: {href} is refused (HTTP {failure.status}); check the credentials or the setting catalog.signing"
+        )
+    if isinstance(failure, CatalogError):
+        return ReadError(f"{label}: {href} cannot be read: {failure}")
+    return failure
 
-    Raises
+
+@contextmanager
+def open_gtiff(
+    href: str, label: str, access: Access | None = None, dtype: str | None = None, **options: Any
+) -> Iterator[Any]:
+    """Open a GeoTIFF for a block; see :class:`Opened` for parameters and errors.
+
+    Yields
     ------
-    NotGeoreferencedError
-        Without a CRS or an affine transform.
-    ReadError
-        For integers that are asked for from a file whose numbers they cannot hold.
+    rasterio.io.DatasetReader
     """
+    opened = Opened(href, label, access or Access.resolve(), dtype, **options)
+    try:
+        yield opened.dataset
+    except RasterioError as error:
+        raise opened.explain(error) from None
+    finally:
+        opened.close()
+
+
+def _check(dataset: Any, label: str, shown: str, access: Access, dtype: str | None) -> None:
+    """Refuse a dataset that cannot be placed, not be read as `dtype`, or would fill the memory."""
     if dataset.crs is None or dataset.transform.is_identity:
         how = "only ground control points" if dataset.gcps[0] else "no CRS"
         raise NotGeoreferencedError(
@@ -128,39 +197,21 @@ def check(dataset: Any, label: str, shown: str, dtype: str | None = None) -> Non
             f"{label}: {shown} holds {found}, which is more than the {dtype} that its item or collection states; "
             "correct data_type there"
         )
-
-
-def explain(error: Exception, uri: str, label: str, shown: str) -> ReadError:
-    """Return what went wrong with a file as our error, without the signature of its URL."""
-    text = " ".join(str(part) for part in (error, error.__cause__) if part)
-    text = text.replace(uri, shown)
-    query = uri.partition("?")[2]
-    if query:
-        text = text.replace(query, "…")
-    if "404" in text or "No such file" in text:
-        return ReadError(f"{label}: {shown} does not exist; search again, or leave the item out")
-    if any(code in text for code in ("401", "403")):
-        return RefusedError(
-            f"{label}: {shown} is refused ({text}); check the credentials or the setting catalog.signing"
+    megapixels = dataset.width * dataset.height / 1e6
+    if megapixels > access.max_megapixels:
+        raise ReadError(
+            f"{label}: {shown} claims {megapixels:.0f} megapixels, more than catalog.max_megapixels; leave the item "
+            "out, or raise the setting"
         )
-    if "not recognized as being in a supported file format" in text or "not a TIFF" in text:
-        return ReadError(
-            f"{label}: {shown} is not a GeoTIFF{_kind(uri)}; only GeoTIFF is opened, "
-            "convert it to a cloud-optimised GeoTIFF or leave the item out"
-        )
-    return ReadError(
-        f"{label}: {shown} cannot be read, it is truncated or damaged ({text}); fetch it again or leave the item out"
+    rows, columns = dataset.block_shapes[0]
+    block = (
+        rows * columns * np.dtype(found).itemsize * (dataset.count if dataset.interleaving == Interleaving.pixel else 1)
     )
-
-
-def _kind(uri: str) -> str:
-    """Name the kind of a local file by its first bytes."""
-    path = Path(uri.removeprefix("file://"))
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        head = stream.read(512).lstrip()
-    return next((f" but {name}" for magic, name in _MAGIC if head.startswith(magic)), "")
+    if block > _MAX_BLOCK_BYTES:
+        raise ReadError(
+            f"{label}: {shown} has tiles or strips of {block / 2**20:.0f} MB, which are read as a whole; rewrite it as "
+            "a cloud-optimised GeoTIFF or leave the item out"
+        )
 
 
 _MAGIC = (

@@ -6,7 +6,7 @@ grid up to GDAL's approximation of the coordinate transform (1/8 of a pixel).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +27,7 @@ from odc.loader import (
 )
 from rasterio.enums import Resampling
 
+from icefront_dask.catalog.access import Access
 from icefront_dask.cube.gdal import gdal_env, open_gtiff
 from icefront_dask.errors import ConfigError
 
@@ -46,10 +47,8 @@ class BandRequest:
     ----------
     name : str
         Variable or quality band; unique within one call.
-    uri : str
-        Signed path or URL.
-    shown : str
-        Unsigned href, for messages.
+    href : str
+        Unsigned URL or absolute local path.
     label : str
         Item and asset, for messages.
     dtype : str
@@ -60,16 +59,18 @@ class BandRequest:
         Declared by the item or collection; the file's own tag goes before it.
     fill : int
         Value of an integer array where there is no data.
+    access : Access
+        How to fetch and sign; default: the configuration.
     """
 
     name: str
-    uri: str
-    shown: str
+    href: str
     label: str
     dtype: str
     resampling: str
     nodata: float | None = None
     fill: int = 0
+    access: Access = field(default_factory=Access.resolve)
 
     @property
     def fill_value(self) -> float | int:
@@ -126,7 +127,7 @@ class OdcReader:
             )
             for r in requests
         }
-        sources = {r.name: RasterSource(r.uri, meta=metas[r.name], driver_data=r) for r in requests}
+        sources = {r.name: RasterSource(r.href, meta=metas[r.name], driver_data=r) for r in requests}
         with gdal_env():
             loaded = chunked_load(
                 config,
@@ -169,7 +170,7 @@ class _GTiffReader:
         selection: Any = None,  # noqa: ARG002
     ) -> tuple[Any, npt.NDArray[Any]]:
         r = self.request
-        with open_gtiff(r.uri, r.label, r.shown, r.dtype) as dataset:
+        with open_gtiff(r.href, r.label, r.access, r.dtype) as dataset:
             overlap = compute_reproject_roi(rio_geobox(dataset), dst_geobox, ttol=0.9 if cfg.nearest else 0.05)
             rows, columns = (slice(part.start, part.stop) for part in overlap.roi_dst)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
@@ -186,7 +187,7 @@ class _GTiffReader:
             if level is None:
                 _warp(dataset, out, grid, nodata, r)
             else:
-                with open_gtiff(r.uri, r.label, r.shown, overview_level=level) as reduced:
+                with open_gtiff(r.href, r.label, r.access, overview_level=level) as reduced:
                     _warp(reduced, out, grid, nodata, r)
         return overlap.roi_dst, out
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import stackstac
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
-from stackstac.rio_reader import AutoParallelRioReader, SelfCleaningDatasetReader, ThreadLocalRioDataset
+from stackstac.rio_reader import AutoParallelRioReader, ThreadLocalRioDataset
 
-from icefront_dask.cube.gdal import DRIVER, GDAL_OPTIONS, check, explain, gdal_env
-from icefront_dask.errors import ConfigError, IcefrontError, ReadError
+from icefront_dask.cube.gdal import GDAL_OPTIONS, Opened, gdal_env
+from icefront_dask.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,8 +62,10 @@ def _read_group(requests: list[BandRequest], geobox: Any, epsg: int) -> dict[str
     item = {
         "id": first.label,
         "properties": {"datetime": "1970-01-01T00:00:00Z", "proj:epsg": epsg, "proj:bbox": bounds},
-        "assets": {r.name: {"href": r.uri} for r in requests},
+        "assets": {r.name: {"href": r.href} for r in requests},
     }
+    opened: list[Opened] = []
+    closing = ExitStack()
     stack = stackstac.stack(
         [item],
         assets=[r.name for r in requests],
@@ -80,43 +82,43 @@ def _read_group(requests: list[BandRequest], geobox: Any, epsg: int) -> dict[str
         properties=False,
         band_coords=False,
         gdal_env=stackstac.DEFAULT_GDAL_ENV.updated(always=GDAL_OPTIONS),
-        reader=functools.partial(_GTiffReader, requests={r.uri: r for r in requests}),
+        reader=functools.partial(_GTiffReader, requests={r.href: r for r in requests}, opened=opened, closing=closing),
     )
     assert stack.shape[-2:] == geobox.shape.yx, "stackstac made another grid"
     try:
-        with gdal_env():
+        with closing, gdal_env():
             values = stack.data.compute(scheduler="synchronous")[0]
     except RuntimeError as error:
-        # stackstac turns every failure to read into a RuntimeError that holds the (signed) URL
-        raise _explain(error, requests) from None
+        # stackstac turns every failure to read into a RuntimeError that names the href
+        culprit = next((file for file in opened if file.href in str(error)), opened[0])
+        raise culprit.explain(error.__cause__ if isinstance(error.__cause__, Exception) else error) from None
     return {r.name: np.ascontiguousarray(values[i]) for i, r in enumerate(requests)}
-
-
-def _explain(error: RuntimeError, requests: list[BandRequest]) -> ReadError:
-    culprit = next((r for r in requests if r.uri in str(error)), requests[0])
-    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    return explain(cause, culprit.uri, culprit.label, culprit.shown)
 
 
 class _GTiffReader(AutoParallelRioReader):  # type: ignore[misc]
     """stackstac's reader, which opens GeoTIFF only and knows the nodata that the item declares."""
 
-    def __init__(self, *, requests: Mapping[str, BandRequest], url: str, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        requests: Mapping[str, BandRequest],
+        opened: list[Opened],
+        closing: ExitStack,
+        url: str,
+        **options: Any,
+    ) -> None:
         super().__init__(url=url, **options)
         self._request = requests[url]
+        self._opened = opened
+        self._closing = closing
 
     def _open(self) -> Any:
         r = self._request
         with self.gdal_env.open:
-            try:
-                dataset = SelfCleaningDatasetReader(r.uri, driver=DRIVER, sharing=False)
-            except RasterioError as error:
-                raise explain(error, r.uri, r.label, r.shown) from None
-            try:
-                check(dataset, r.label, r.shown, r.dtype)
-            except IcefrontError:
-                dataset.close()
-                raise
+            file = Opened(r.href, r.label, r.access, r.dtype)
+            self._opened.append(file)
+            self._closing.callback(file.close)
+            dataset = file.dataset
             nodata = dataset.nodata if dataset.nodata is not None else r.nodata
             with self.gdal_env.open_vrt:
                 vrt = WarpedVRT(
@@ -128,4 +130,5 @@ class _GTiffReader(AutoParallelRioReader):  # type: ignore[misc]
                     dtype=self.dtype.name,  # without it 8-bit files are rounded after interpolation
                     **self.spec.vrt_params,
                 )
+        self._closing.callback(vrt.close)  # before the file that it reads
         return ThreadLocalRioDataset(self.gdal_env, dataset, vrt=vrt)

@@ -17,8 +17,8 @@ __all__ = ["apply", "frozen_settings", "transport_settings", "using"]
 # How things are found and fetched, and who does the work: these move no bit of the result.
 _TRANSPORT = {
     "catalog": {
-        "allow_roots", "attempts", "page_size", "retry_max_wait_s", "retry_wait_s", "signing", "signing_url",
-        "timeout_s",
+        "allow_hosts", "allow_roots", "attempts", "connections_per_host", "max_document_mb", "max_file_gb",
+        "max_megapixels", "page_size", "retry_max_wait_s", "retry_wait_s", "signing", "signing_url", "timeout_s",
     },
     "models": {"folders", "order"},
     "runs": {"seconds_per_megapixel", "window", "workers"},

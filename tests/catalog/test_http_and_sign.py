@@ -10,6 +10,7 @@ import time
 import pytest
 
 from icefront_dask.catalog import Signer, signed
+from icefront_dask.catalog.access import Access
 from icefront_dask.catalog.http import Http
 from icefront_dask.catalog.sign import PlanetaryComputerSigner, signer
 from icefront_dask.errors import CatalogError, ConfigError
@@ -93,10 +94,23 @@ def test_one_token_a_container_and_lifetime(server, http):
 
 def test_a_token_is_renewed_before_it_expires(server, http):
     mine = PlanetaryComputerSigner(f"{server.url}/token", http)
-    server.documents[KEY] = token("sig=short", 299)
+    server.documents[KEY] = token("sig=short", 1.5)
     assert mine.sign(BLOB).endswith("sig=short")
     server.documents[KEY] = token("sig=long", 3600)
+    time.sleep(1.36)  # nine tenths of its lifetime
     assert mine.sign(BLOB).endswith("sig=long")
+    assert server.requests["GET", KEY] == 2
+
+
+def test_a_token_that_another_thread_has_renewed_is_kept(server, http):
+    mine = PlanetaryComputerSigner(f"{server.url}/token", http)
+    server.documents[KEY] = token("sig=one", 3600)
+    refused = mine.sign(BLOB)
+    server.documents[KEY] = token("sig=two", 3600)
+    mine.forget(BLOB, refused)
+    renewed = mine.sign(BLOB)
+    mine.forget(BLOB, refused)
+    assert mine.sign(BLOB) == renewed == f"{BLOB}?sig=two"
     assert server.requests["GET", KEY] == 2
 
 
@@ -146,9 +160,9 @@ def test_tokens_are_in_no_repr_pickle_or_log(server, http, caplog):
 def test_methods():
     assert signed("https://example.org/a.tif") == "https://example.org/a.tif"
     assert signed(BLOB, "none") == BLOB
-    assert signer("auto") is signer("auto")
-    with pytest.raises(ConfigError, match="auto, none or planetary-computer"):
-        signer("aws")
+    assert signer() is signer(Access.resolve())
+    with pytest.raises(ConfigError, match="must be one of auto, none, planetary-computer"):
+        signed(BLOB, "aws")
     with pytest.raises(CatalogError, match="refused"):
         signed("/vsicurl/https://example.org/a.tif")
 

@@ -23,7 +23,7 @@ READERS = ["odc", "stackstac"]
 
 def request(href, *, dtype="float32", resampling="bilinear", nodata=None, fill=0):
     label = "item 'x', asset 'hh'"
-    return BandRequest("hh", href, href, label, dtype, resampling, nodata=nodata, fill=fill)
+    return BandRequest("hh", href, label, dtype, resampling, nodata=nodata, fill=fill)
 
 
 def warped(path, grid, resampling, nodata=None, fill=np.nan):

@@ -174,7 +174,13 @@ def stac_collections() -> list[dict]:
 def write_config(out: Path, api_url: str) -> Path:
     """Write regions and run file into a folder; return the run file."""
     write_regions([region()], out / "regions.parquet")
-    content = {"source": api_url, "regions": "regions.parquet", "output": "run", "collections": COLLECTIONS}
+    content = {
+        "source": api_url,
+        "regions": "regions.parquet",
+        "output": "run",
+        "collections": COLLECTIONS,
+        "catalog": {"allow_hosts": ["127.0.0.1"]},
+    }
     path = out / "helheim.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path

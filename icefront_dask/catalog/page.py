@@ -1,0 +1,24 @@
+"""One page of a source's items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Page"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items of a source, and where it goes on.
+
+    Parameters
+    ----------
+    items : list of (dict, str)
+        Items, each with the URL or path that its relative hrefs start from.
+    following : dict, optional
+        The link to the next page, in JSON; ``None`` at the end, and for sources that cannot go on in their middle.
+    """
+
+    items: list[tuple[dict[str, Any], str]]
+    following: dict[str, Any] | None = None
