@@ -9,9 +9,11 @@ import numpy as np
 import shapely
 from odc.geo.geobox import GeoboxTiles
 
+from icefront_dask._landsat import level_1_from_mtl
 from icefront_dask.catalog.access import Access
 from icefront_dask.config import section
 from icefront_dask.cube import decode
+from icefront_dask.cube.metadata import load_mtl
 from icefront_dask.cube.quality import QUALITY_DTYPE, Quality
 from icefront_dask.cube.readers import BandRequest, Reader, get_reader
 from icefront_dask.errors import ConfigError, ReadError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from icefront_dask._collection import Band
     from icefront_dask.cube.scene import Scene, Source
 
 __all__ = ["ReadOptions", "block_grid", "read_block", "read_scenes"]
@@ -162,17 +165,17 @@ def _read_source(
         return values, np.full(shape, Quality.NODATA, QUALITY_DTYPE)
     try:
         raw = reader.read(_requests(source, bands, options.access), geobox)
+        decoded, quality = _decode(source, bands, raw, geobox, options)
     except ReadError:
         if options.on_read_error == "raise":
             raise
         quality = np.full(shape, Quality.NODATA, QUALITY_DTYPE)
         quality[_footprint(source, geobox)] |= np.uint16(Quality.READ_FAILED)
         return values, quality
-    decoded, quality = _decode(source, bands, raw, geobox, options)
     return values | decoded, quality
 
 
-def _requests(source: Source, bands: Sequence[Any], access: Access) -> list[BandRequest]:
+def _requests(source: Source, bands: Sequence[Band], access: Access) -> list[BandRequest]:
     requests = []
     for band in bands:
         nodata = 0.0 if band.nodata is None and band.zero_is_nodata else band.nodata
@@ -210,13 +213,13 @@ def read_dtype(kind: str, dtype: str | None) -> str:
 
 
 def _decode(
-    source: Source, bands: Sequence[Any], raw: dict[str, npt.NDArray[Any]], geobox: Any, options: ReadOptions
+    source: Source, bands: Sequence[Band], raw: dict[str, npt.NDArray[Any]], geobox: Any, options: ReadOptions
 ) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.uint16]]:
     data = {band.variable: raw[band.variable] for band in bands}
     for band in bands:
         if band.zero_is_nodata and data[band.variable].dtype.kind == "f" and source.kind != "sar":
             data[band.variable][data[band.variable] == 0] = np.nan
-    scales = {band.variable: (band.scale, band.offset) for band in bands}
+    scales = {band.variable: _scaling(source, band, options) for band in bands}
     if source.kind != "landsat":
         scaled = {
             name: band if scales[name] == (1.0, 0.0) else decode.scale_dn(band, *scales[name])
@@ -233,7 +236,21 @@ def _decode(
         saturation_bits={b.variable: b.saturation_bit for b in bands if b.saturation_bit is not None},
         dropped_bit=source.dropped_bit,
         slc_radius_px=_SLC_RADIUS_M / abs(float(geobox.resolution.x)) if source.slc_off else None,
+        thermal_constants=next((b.thermal_constants for b in bands if b.thermal_constants), None),
     )
+
+
+def _scaling(source: Source, band: Band, options: ReadOptions) -> tuple[float, float]:
+    """Return scale and offset of a band: the item's, else those of its scene's metadata file."""
+    if band.mtl is None:
+        return band.scale, band.offset
+    href, number = band.mtl
+    label = f"item {source.item_id!r}, metadata of asset {band.asset!r}"
+    content = load_mtl(href, label, options.access)
+    found = level_1_from_mtl(content, number, thermal=band.variable == "thermal")
+    if found is None:
+        raise ReadError(f"{label}: {href} states no scaling of band {number}; leave the item out")
+    return found
 
 
 def _footprint(source: Source, geobox: Any) -> npt.NDArray[np.bool_]:
