@@ -13,6 +13,7 @@ from shapely.geometry import LineString, Point, Polygon
 from shapely.ops import substring
 from shapely.validation import explain_validity
 
+from icefront_dask.change.lines import left_of
 from icefront_dask.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,16 +73,7 @@ class FlowBox:
             start, end = shapely.get_coordinates(self.axis)[[0, -1]]
             ux, uy = (end - start) / np.hypot(*(end - start))
             return np.asarray((xy[:, 1] - start[1]) * ux - (xy[:, 0] - start[0]) * uy)
-        points = shapely.points(xy)
-        at = shapely.line_locate_point(self.axis, points)
-        step = self.width * 1e-3
-        before = shapely.get_coordinates(shapely.line_interpolate_point(self.axis, np.maximum(at - step, 0.0)))
-        after = shapely.get_coordinates(
-            shapely.line_interpolate_point(self.axis, np.minimum(at + step, self.axis.length))
-        )
-        flow, offset = after - before, xy - before
-        sign = np.sign(flow[:, 0] * offset[:, 1] - flow[:, 1] * offset[:, 0])
-        return np.asarray(sign * shapely.distance(self.axis, points))
+        return left_of(self.axis, xy, self.width * 1e-3)
 
     def along(self, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the along-flow coordinate of (n, 2) points: map metres from the inland end of the axis."""

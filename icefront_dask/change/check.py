@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from icefront_dask.change.reasons import SeriesReason, SeriesStatus, add_reason
+from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
+from icefront_dask.fronts.status import Status
 
 __all__ = ["check_series", "consistent_chain", "own_scatter", "own_speed"]
 
@@ -59,14 +60,14 @@ def check_series(
 
     References
     ----------
-    ---------- The rule that a front may only advance with the ice, calve or disintegrate: Baumhoer et al.
+    The rule that a front may only advance with the ice, calve or disintegrate: Baumhoer et al.
     (2023), Sci. Data 10, 138.
     """
     if v_max_m_per_day is not None and not v_max_m_per_day > 0:
         raise InputError(f"v_max_m_per_day must be positive, got {v_max_m_per_day}")
     settings = section("change")
     series = series.copy()
-    usable = (series["status"] == SeriesStatus.ACCEPTED) & series["position_m"].notna()
+    usable = (series["status"] == Status.ACCEPTED) & series["position_m"].notna()
     places = pd.Series(np.arange(len(series)), index=series.index)
     status = series["status"].to_numpy(dtype=object, copy=True)
     reason = series["reason"].to_numpy(dtype=object, copy=True)
@@ -77,11 +78,11 @@ def check_series(
         flags = _flags(main.loc[number[main.index].sort_values().index], settings, v_max_m_per_day, north)
         for place, scene in zip(places[group.index], number, strict=True):
             if flags[scene]:
-                status[place] = str(SeriesStatus.REVIEW)
+                status[place] = str(Status.REVIEW)
                 reason[place] = add_reason(reason[place], flags[scene])
     series["status"], series["reason"] = status, reason
     if "change_m" in series:
-        series["change_m"] = series["change_m"].where(series["status"] == SeriesStatus.ACCEPTED)
+        series["change_m"] = series["change_m"].where(series["status"] == Status.ACCEPTED)
     return series
 
 

@@ -12,13 +12,15 @@ from shapely.geometry import LineString, Polygon
 from shapely.ops import substring
 
 from icefront_dask.change.boxes import FlowBox, box_edges
+from icefront_dask.change.lines import ACROSS_STEP, left_of, lines_of
 from icefront_dask.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["CurvilinearBox", "curvilinear_box"]
+__all__ = ["CurvilinearBox", "curvilinear_box", "variable_box"]
 
+_INSET_M = 1.0  # so much narrower than its front is a variable box on both sides: the front must cut it
 _CELL_M = 2000.0  # length of a cell, or the width of the box if that is longer
 
 
@@ -101,16 +103,9 @@ def curvilinear_box(axis: LineString, width: float) -> CurvilinearBox:
     """
     if not (np.isfinite(width) and width > 0):
         raise InputError(f"the width of a curvilinear box must be a positive number of metres, got {width}")
-    polygon = Polygon(shapely.buffer(axis, width / 2, cap_style="flat", quad_segs=16).exterior)
-    xy = shapely.get_coordinates(axis)
-    corners = []
-    for at, (a, b), sides in ((xy[0], xy[:2], (1, -1)), (xy[-1], xy[-2:], (-1, 1))):
-        ux, uy = (b - a) / np.hypot(*(b - a))
-        corners += [at + side * width / 2 * np.array([-uy, ux]) for side in sides]
-    left, right, inland, seaward = box_edges(polygon, np.array(corners))
-    whole = FlowBox(
-        polygon, axis, shapely.reverse(left), right, inland, seaward, width, axis, axis.length, straight=False
-    )
+    polygon = shapely.buffer(axis, width / 2, cap_style="flat", quad_segs=16)
+    whole = _strip(axis, polygon, -width / 2, width / 2)
+    polygon = whole.polygon
     count = max(int(axis.length // max(_CELL_M, width)), 1)
     stations = np.linspace(0.0, axis.length, count + 1)
     lefts, rights, _ = _cut_sides(whole, stations)
@@ -118,6 +113,77 @@ def curvilinear_box(axis: LineString, width: float) -> CurvilinearBox:
     if not all(cell.is_valid for cell in cells):
         stations, cells = stations[[0, -1]], (polygon,)
     return CurvilinearBox(whole, stations, cells)
+
+
+def variable_box(axis: LineString, front: Any, *, reach: float) -> FlowBox | None:
+    """Lay a curvilinear box exactly as wide as one front (Lea et al. 2014).
+
+    Parameters
+    ----------
+    axis : LineString
+        Flowline, inland → sea.
+    front : LineString or MultiLineString
+    reach : float
+        Parts of the front that lie farther than this from the flowline do not count, metres of the map.
+
+    Returns
+    -------
+    FlowBox or None
+        Between the parallels of the flowline on which the front's two sides lie. None where the front does
+        not come near the flowline, or the box would fold over itself.
+    """
+    near = lines_of(shapely.intersection(front, shapely.buffer(axis, reach, cap_style="flat")))
+    if not near:
+        return None
+    across = left_of(axis, shapely.get_coordinates(shapely.segmentize(near, ACROSS_STEP)), reach * 1e-3)
+    low, high = float(across.min()) + _INSET_M, float(across.max()) - _INSET_M
+    if high <= low:
+        return None
+    left, right = (
+        shapely.buffer(axis, side, cap_style="flat", quad_segs=16, single_sided=True) for side in (high, low)
+    )
+    if low < 0 < high:
+        polygon = shapely.union(left, right)
+    else:
+        polygon = shapely.difference(left, right) if low >= 0 else shapely.difference(right, left)
+    try:
+        return _strip(axis, polygon, low, high)
+    except InputError:
+        return None
+
+
+def _strip(axis: LineString, polygon: Any, low: float, high: float) -> FlowBox:
+    """Return the box between two distances from a flowline, positive left of it.
+
+    Raises
+    ------
+    InputError
+        If it folds over itself.
+    """
+    if polygon.geom_type != "Polygon":
+        raise InputError("the box folds over itself: take a smaller width or a smoother flowline")
+    polygon = Polygon(polygon.exterior)
+    xy = shapely.get_coordinates(axis)
+    corners = []
+    for at, (a, b), sides in ((xy[0], xy[:2], (high, low)), (xy[-1], xy[-2:], (low, high))):
+        ux, uy = (b - a) / np.hypot(*(b - a))
+        corners += [at + side * np.array([-uy, ux]) for side in sides]
+    left, right, inland, seaward = box_edges(polygon, np.array(corners))
+    guide = axis if low < 0 < high else LineString(
+        [inland.interpolate(0.5, normalized=True), seaward.interpolate(0.5, normalized=True)]
+    )  # fmt: skip
+    return FlowBox(
+        polygon=polygon,
+        axis=axis,
+        left=shapely.reverse(left),
+        right=right,
+        inland_edge=inland,
+        seaward_edge=seaward,
+        width=high - low,
+        guide=guide,
+        length=axis.length,
+        straight=False,
+    )
 
 
 def _cut_sides(

@@ -26,6 +26,17 @@ def _proj(crs: str) -> pyproj.Proj:
     return pyproj.Proj(crs)
 
 
+@lru_cache(maxsize=64)
+def _equal_area(crs: str, lon: int, lat: int) -> pyproj.Transformer:
+    """Return the way to the equal-area projection about a place, on the ellipsoid of `crs`."""
+    ellipsoid = pyproj.CRS.from_user_input(crs).ellipsoid
+    assert ellipsoid is not None
+    target = pyproj.CRS.from_dict(
+        {"proj": "laea", "lon_0": lon, "lat_0": lat, "a": ellipsoid.semi_major_metre, "b": ellipsoid.semi_minor_metre}
+    )
+    return pyproj.Transformer.from_crs(crs, target, always_xy=True)
+
+
 @dataclass(frozen=True)
 class Ground:
     """Local scale of a conformal projection.
@@ -78,6 +89,19 @@ class Ground:
             return 0.0
         return float(polygon.area / self.factors([polygon.centroid.x, polygon.centroid.y])[1][0])
 
+    def ring_area(self, ring: npt.NDArray[np.float64]) -> float:
+        """Return the signed area in m² of a closed (n, 2) ring of any size, positive where it runs counter-clockwise.
+
+        Where the ring crosses itself the parts count with their signs. On the ground it is that of the same ring
+        in the equal-area azimuthal projection about its middle.
+        """
+        xy = shapely.get_coordinates(shapely.segmentize(shapely.linearrings(ring), _STEP_M))
+        if self.crs is not None:
+            lon, lat = _proj(self.crs)((xy[:, 0].min() + xy[:, 0].max()) / 2, xy[:, 1].mean(), inverse=True)
+            xy = np.column_stack(_equal_area(self.crs, round(lon), round(lat)).transform(*xy.T))
+        x, y = (xy - xy[0]).T
+        return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
+
     def along(self, line: Any) -> Along:
         """Return the map from arclength on a projected line to arclength on the ground."""
         dense = shapely.get_coordinates(shapely.segmentize(line, _STEP_M))
@@ -107,6 +131,10 @@ class Along:
         if arclength < 0:
             return float(arclength * self.true[1] / self.projected[1])
         return float(np.interp(arclength, self.projected, self.true))
+
+    def many(self, arclengths: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the true arclengths of places on the line; NaN stays NaN."""
+        return np.asarray(np.interp(arclengths, self.projected, self.true))
 
     def scale_at(self, arclength: float) -> float:
         """Return the point scale at an arclength on the map; beyond either end that at the end."""

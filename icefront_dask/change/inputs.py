@@ -11,8 +11,9 @@ import pandas as pd
 import pyproj
 import shapely
 
-from icefront_dask.change.reasons import SeriesReason, SeriesStatus, add_reason
+from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.errors import InputError
+from icefront_dask.fronts.status import Status
 from icefront_dask.regions import working_crs
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DATE_COLUMNS", "DatedFronts", "in_crs", "prepare_fronts"]
 
 DATE_COLUMNS = ("datetime", "date", "tp_date", "acquisition_date", "acq_date", "sourcedate", "time", "day")
-_RANK = {str(status): rank for rank, status in enumerate(SeriesStatus)}
+_RANK = {str(status): rank for rank, status in enumerate(Status)}
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ def prepare_fronts(
         count = table.groupby("datetime").cumcount()
         table["scene_id"] = stamp.where(count == 0, stamp + "-" + (count + 1).astype(str))
     empty = np.array([g is None for g in geometry], dtype=bool)
-    usable = table["status"].isin([SeriesStatus.ACCEPTED, SeriesStatus.REVIEW, SeriesStatus.REJECTED])
+    usable = table["status"].isin([Status.ACCEPTED, Status.REVIEW, Status.REJECTED])
     lost = empty & usable.to_numpy()
-    table.loc[lost, "status"] = str(SeriesStatus.NO_FRONT)
+    table.loc[lost, "status"] = str(Status.NO_FRONT)
     table.loc[empty, "reason"] = [add_reason(r, SeriesReason.NO_GEOMETRY) for r in table.loc[empty, "reason"]]
     return DatedFronts(name, crs, table, geometry)
 
@@ -190,14 +191,14 @@ def _columns(fronts: Any, dates: pd.Series) -> pd.DataFrame:
         values = fronts[name].reset_index(drop=True) if name in fronts else pd.Series(np.full(n, np.nan))
         return pd.to_numeric(values, errors="coerce").astype(float)
 
-    status = text("status", str(SeriesStatus.ACCEPTED))
-    ours = bool(status.isin([str(s) for s in SeriesStatus]).all())
+    status = text("status", str(Status.ACCEPTED))
+    ours = bool(status.isin([str(s) for s in Status]).all())
     return pd.DataFrame(
         {
             "datetime": dates,
             "scene_id": text("scene_id", ""),
             "sensor": text("sensor", ""),
-            "status": status if ours else str(SeriesStatus.ACCEPTED),
+            "status": status if ours else str(Status.ACCEPTED),
             "reason": text("reason", "") if ours and "status" in fronts else "",
             "uncertainty_m": number("uncertainty_m"),
             "pixel_size_m": number("pixel_size_m"),

@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
-from shapely.geometry import LineString
 
-from icefront_dask.change.boxes import check_box, check_flowline, rectilinear_box
+from icefront_dask.change.areas import line_across
+from icefront_dask.change.boxes import check_flowline, rectilinear_box
 from icefront_dask.change.curvilinear import CurvilinearBox, curvilinear_box
 from icefront_dask.change.direction import box_by_evidence, interior_vote
+from icefront_dask.change.drawn import draw_box, draw_flowline
 from icefront_dask.change.ground import Along, Ground
-from icefront_dask.change.inputs import in_crs
+from icefront_dask.change.guides import fjord_width, given_box
+from icefront_dask.change.lines import left_of
 from icefront_dask.errors import InputError
+from icefront_dask.fronts.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
-    from shapely.geometry import Polygon
+    from shapely.geometry import LineString
 
     from icefront_dask.change.boxes import FlowBox
     from icefront_dask.change.inputs import DatedFronts
     from icefront_dask.regions import Region
 
-__all__ = ["METHODS", "CurvilinearPlace", "Layout", "build_layout", "named_flowlines"]
+__all__ = ["METHODS", "STANDARD_METHODS", "CurvilinearPlace", "Layout", "build_layout"]
 
-METHODS = ("rectilinear-box", "curvilinear-box", "centreline")
-FlowlineDirection = Literal["inland-to-sea", "sea-to-inland"]
+METHODS = (
+    "rectilinear-box", "curvilinear-box", "variable-box", "centreline", "multi-centreline", "area",
+)  # fmt: skip
+STANDARD_METHODS = ("rectilinear-box", "curvilinear-box", "centreline")
+_NEEDS = {"rectilinear-box": "box", "area": "flowline, box or reference line"}  # all others need a flowline
 _UNDECIDED = (
     "the box alone does not say where the sea is, and neither do the record's steps and seasons nor the "
     "ice sheet's interior; give a flowline (inland to sea) or a region that has one"
 )
-_STATIONS = 20  # places along the flowline where the fjord's width is taken
 
 
 @dataclass(frozen=True)
 class CurvilinearPlace:
-    """A curvilinear box and the true area inland of each of its cells."""
+    """A curvilinear box, the true area inland of each of its cells, and where the parallels of its flowline run."""
 
     box: CurvilinearBox
     true_area_before: npt.NDArray[np.float64]
+    parallels: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,12 @@ class Layout:
         Rectilinear box.
     curvilinear : dict
         Flowline name → box.
+    reference : LineString or None
+        Line from which areas count, the sea on its left.
     direction_inferred : bool
         Whether the box's seaward end was found from evidence.
+    drawn : bool
+        Whether flowline or box were drawn, because nobody gave them.
     missing : dict
         Method → what it lacks, for methods that are asked for but cannot be measured.
     """
@@ -78,7 +86,9 @@ class Layout:
     flowlines: dict[str, LineString]
     box: FlowBox | None
     curvilinear: dict[str, CurvilinearPlace] = field(default_factory=dict)
+    reference: LineString | None = None
     direction_inferred: bool = False
+    drawn: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     _alongs: dict[tuple[str, str], Along] = field(default_factory=dict, repr=False, compare=False)
 
@@ -100,10 +110,18 @@ class Layout:
         return self.along(method, flowline).scale_at(arclength)
 
     def width_m(self, method: str, flowline: str) -> float:
-        """Return the width of a box in the measure that is asked for."""
-        box = self.curvilinear[flowline].box.whole if method == "curvilinear-box" else self.box
+        """Return the width of a box, or the length of the reference line, in the measure that is asked for."""
+        if method == "area":
+            return self.reference_length
+        box = self.box if method == "rectilinear-box" else self.curvilinear[flowline].box.whole
         assert box is not None
         return box.width / self.scale_at(method, flowline, box.length / 2)
+
+    @cached_property
+    def reference_length(self) -> float:
+        """Length of the reference line in the measure that is asked for."""
+        assert self.reference is not None
+        return self.ground.length(self.reference)
 
     @cached_property
     def map_scale(self) -> float:
@@ -120,52 +138,13 @@ class Layout:
         return bool(pyproj.Proj(self.crs)(*self._middle(), inverse=True)[1] > 0)
 
     def _has_line(self) -> bool:
-        return self.box is not None or bool(self.flowlines)
+        return self.box is not None or bool(self.flowlines) or self.reference is not None
 
     def _middle(self) -> tuple[float, float]:
-        line = self.box.axis if self.box is not None else next(iter(self.flowlines.values()))
+        lines = [self.box.axis if self.box is not None else None, *self.flowlines.values(), self.reference]
+        line = next(line for line in lines if line is not None)
         at = line.interpolate(0.5, normalized=True)
         return at.x, at.y
-
-
-def named_flowlines(
-    flowlines: Any, region: Region | None, crs: str, *, given_in: Any = None, direction: FlowlineDirection
-) -> dict[str, LineString]:
-    """Return flowlines by name, inland → sea, in `crs`.
-
-    Parameters
-    ----------
-    flowlines : LineString, sequence of LineString, mapping, GeoSeries or GeoDataFrame, optional
-        Instead of the region's own. A GeoDataFrame's column ``name`` names them; else they are called 0, 1,
-        ….
-    region : Region, optional
-        Its flowlines are used where `flowlines` is None; they always run from inland to sea.
-    crs : str
-        The CRS that is wanted.
-    given_in : CRS, optional
-        CRS of bare geometries, where it is not `crs`.
-    direction : {"inland-to-sea", "sea-to-inland"}
-        How `flowlines` were digitised.
-    """
-    if flowlines is None:
-        own = region.flowlines if region is not None else ()
-        return {str(k): check_flowline(line) for k, line in enumerate(own)}
-    names, lines = _geometries(flowlines, crs, given_in, what="the flowlines")
-    if direction not in ("inland-to-sea", "sea-to-inland"):
-        raise InputError(f"flowline_direction is 'inland-to-sea' or 'sea-to-inland', not {direction!r}")
-    checked = {name: check_flowline(line) for name, line in zip(names, lines, strict=True)}
-    if direction == "sea-to-inland":
-        checked = {name: shapely.reverse(line) for name, line in checked.items()}
-    for name, line in checked.items():
-        (x0, y0), (x1, y1) = shapely.get_coordinates(line)[[0, -1]]
-        if interior_vote((x0 + x1) / 2, (y0 + y1) / 2, np.array([x1 - x0, y1 - y0]), crs) < 0:
-            warnings.warn(
-                f"flowline {name!r} runs towards the ice sheet's interior, but flowlines run from inland to "
-                "sea: retreat would be called advance; if it was digitised from the sea, pass "
-                "flowline_direction='sea-to-inland'",
-                stacklevel=4,
-            )
-    return checked
 
 
 def build_layout(
@@ -193,36 +172,84 @@ def build_layout(
         needs.
     """
     ground = Ground(crs if true_scale else None)
-    polygon = _polygon(box, region, crs, given_in)
-    wanted, lacks = _methods(methods, has_box=polygon is not None, has_line=bool(flowlines))
+    lines, drawn = dict(flowlines), False
+    fjord = region.fjord if region is not None else None
+    if not lines and box is None and fjord is not None and (line := draw_flowline(fjord, crs=crs)) is not None:
+        lines, drawn = {"0": check_flowline(line)}, True
+    polygon = given_box(box, region, crs, given_in)
+    if polygon is None and lines and fjord is not None and "rectilinear-box" in (methods or ()):
+        record = None if fronts is None else fronts.geometry
+        polygon, drawn = draw_box(next(iter(lines.values())), fjord, record, share=settings["box_fjord_share"]), True
+    has_reference = region is not None and region.reference_line is not None
+    wanted, lacks = _methods(methods, has_box=polygon is not None, has_line=bool(lines), has_reference=has_reference)
+    flowbox, inferred = None, False
+    if polygon is not None and {"rectilinear-box", "area"} & (set(wanted) - set(lacks)):
+        flowbox, inferred = _rectilinear(polygon, lines, fronts, crs)
+        if flowbox is None:
+            if on_missing == "raise" and "rectilinear-box" in wanted:
+                raise InputError(_UNDECIDED)
+            lacks |= {"rectilinear-box": "flowline"} if "rectilinear-box" in wanted else {}
+    reference = None
+    if "area" in wanted and "area" not in lacks:
+        reference = _reference(region, lines, flowbox, fronts, crs)
+        if reference is None:
+            lacks["area"] = "flowline"
     if lacks and on_missing == "raise":
         method, what = next(iter(lacks.items()))
         name = f" of region {region.name!r}" if region is not None else ""
         raise InputError(
             f"{method} needs a {what}, and the fronts{name} have none; pass it, or put it into the regions file"
         )
-    flowbox, inferred = None, False
-    if "rectilinear-box" in wanted and "rectilinear-box" not in lacks:
-        flowbox, inferred = _rectilinear(polygon, flowlines, fronts, crs)
-        if flowbox is None:
-            if on_missing == "raise":
-                raise InputError(_UNDECIDED)
-            lacks["rectilinear-box"] = "flowline"
     places = {}
-    if "curvilinear-box" in wanted and "curvilinear-box" not in lacks:
-        places = {name: _curvilinear(line, region, width_m, settings, ground) for name, line in flowlines.items()}
-    return Layout(crs, ground, wanted, dict(flowlines), flowbox, places, inferred, lacks)
+    if {"curvilinear-box", "multi-centreline", "variable-box"} & (set(wanted) - set(lacks)):
+        places = {name: _curvilinear(line, region, width_m, settings, ground) for name, line in lines.items()}
+    return Layout(crs, ground, wanted, lines, flowbox, places, reference, inferred, drawn, lacks)
 
 
-def _methods(methods: Sequence[str] | None, *, has_box: bool, has_line: bool) -> tuple[tuple[str, ...], dict[str, str]]:
+def _methods(
+    methods: Sequence[str] | None, *, has_box: bool, has_line: bool, has_reference: bool
+) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the methods to measure by, and what each of them lacks."""
-    possible = {"rectilinear-box": has_box, "curvilinear-box": has_line, "centreline": has_line}
-    if methods is None and not any(possible.values()):
-        return ("centreline",), {"centreline": "flowline or box"}
+    possible = dict.fromkeys(METHODS, has_line)
+    possible |= {"rectilinear-box": has_box, "area": has_box or has_line or has_reference}
     if methods is not None and (unknown := sorted(set(methods) - set(METHODS))):
         raise InputError(f"unknown method {', '.join(unknown)}; there are: {', '.join(METHODS)}")
-    wanted = tuple(m for m in METHODS if (possible[m] if methods is None else m in methods))
-    return wanted, {m: "box" if m == "rectilinear-box" else "flowline" for m in wanted if not possible[m]}
+    standard = (*STANDARD_METHODS, "area") if has_reference else STANDARD_METHODS
+    wanted = tuple(m for m in METHODS if (m in standard and possible[m] if methods is None else m in methods))
+    if not wanted:
+        return ("centreline",), {"centreline": "flowline or box"}
+    return wanted, {m: _NEEDS.get(m, "flowline") for m in wanted if not possible[m]}
+
+
+def _reference(
+    region: Region | None,
+    flowlines: Mapping[str, LineString],
+    box: FlowBox | None,
+    fronts: DatedFronts | None,
+    crs: str,
+) -> LineString | None:
+    """Return the region's reference line with the sea on its left, or a line across the flow at the first front."""
+    axes = [*flowlines.values(), *([box.axis] if box is not None else [])]
+    if region is None or region.reference_line is None:
+        good = (
+            []
+            if fronts is None or not axes
+            else [g for g, s in zip(fronts.geometry, fronts.table["status"], strict=True) if s == Status.ACCEPTED]
+        )
+        crossing = (line_across(front, axes[0]) for front in good if front is not None)
+        return next((line for line in crossing if line is not None), None)
+    line = shapely.line_merge(region.reference_line)
+    if line.geom_type != "LineString":
+        raise InputError(f"the reference line of region {region.name!r} has parts that do not join; draw one line")
+    at = line.interpolate(0.5, normalized=True)
+    votes = [np.diff(left_of(line, shapely.get_coordinates(axis)[[0, -1]], 100.0))[0] for axis in axes]
+    if region.grounding_line is not None:
+        votes.append(-left_of(line, shapely.get_coordinates(region.grounding_line), 100.0).mean())
+    if not votes:
+        (x0, y0), (x1, y1) = shapely.get_coordinates(line)[[0, -1]]
+        votes.append(interior_vote(at.x, at.y, np.array([y0 - y1, x1 - x0]), crs))
+    vote = sum(np.sign(votes))
+    return None if vote == 0 else line if vote > 0 else shapely.reverse(line)
 
 
 def _rectilinear(
@@ -252,47 +279,7 @@ def _curvilinear(
     if width is None:
         width = settings["box_width_m"] * ground.point_scale(middle)
     box = curvilinear_box(line, width)
-    return CurvilinearPlace(box, np.concatenate([[0.0], np.cumsum([ground.area(cell) for cell in box.cells])]))
-
-
-def fjord_width(line: LineString, fjord: Any) -> float | None:
-    """Return the median width of a fjord across a flowline, metres of the map; None if they do not meet."""
-    inside = shapely.get_coordinates(shapely.intersection(line, fjord))
-    if len(inside) < 2:
-        return None
-    at = shapely.line_locate_point(line, shapely.points(inside))
-    reach = float(np.hypot(*(np.array(fjord.bounds[2:]) - fjord.bounds[:2])))
-    widths = []
-    for s in np.linspace(at.min(), at.max(), _STATIONS + 2)[1:-1]:
-        here = line.interpolate(s)
-        before, after = line.interpolate(max(s - 50, 0)), line.interpolate(min(s + 50, line.length))
-        ux, uy = np.array([after.x - before.x, after.y - before.y]) / before.distance(after)
-        across = LineString([(here.x - uy * reach, here.y + ux * reach), (here.x + uy * reach, here.y - ux * reach)])
-        chords = [c for c in shapely.get_parts(shapely.intersection(across, fjord)) if c.distance(here) < 1e-6]
-        widths += [c.length for c in chords if c.length > 0]
-    return float(np.median(widths)) if widths else None
-
-
-def _polygon(box: Any, region: Region | None, crs: str, given_in: Any) -> Polygon | None:
-    if box is None:
-        return check_box(region.box) if region is not None and region.box is not None else None
-    _, polygons = _geometries(box, crs, given_in, what="the box")
-    if len(polygons) != 1:
-        raise InputError(f"one box is needed, not {len(polygons)}; choose one row")
-    return check_box(polygons[0])
-
-
-def _geometries(given: Any, crs: str, given_in: Any, *, what: str) -> tuple[list[str], list[Any]]:
-    if isinstance(given, gpd.GeoDataFrame | gpd.GeoSeries):
-        moved = in_crs(given, crs, what=what)
-        lines = list(moved.geometry)
-        named = isinstance(given, gpd.GeoDataFrame) and "name" in given and given["name"].is_unique
-        return ([str(n) for n in given["name"]] if named else [str(k) for k in range(len(lines))]), lines
-    if isinstance(given, dict):
-        names, lines = [str(k) for k in given], list(given.values())
-    else:
-        lines = [given] if hasattr(given, "geom_type") else list(given)
-        names = [str(k) for k in range(len(lines))]
-    if given_in is not None and lines:
-        lines = list(in_crs(gpd.GeoSeries(lines, crs=given_in), crs, what=what))
-    return names, lines
+    spacing = settings["parallel_m"] * ground.point_scale(middle)
+    half = min(int(width / 2 / spacing), int(settings["most_parallels"]) // 2)
+    before = np.concatenate([[0.0], np.cumsum([ground.area(cell) for cell in box.cells])])
+    return CurvilinearPlace(box, before, spacing * np.arange(-half, half + 1))

@@ -1,4 +1,4 @@
-"""One position from one front: the box methods and the centreline (shapely kernels, metres of the map).
+"""One position from one front in a box (shapely kernels, metres of the map).
 
 Positions grow seaward. What a kernel cannot measure it says by a reason, never by a silent NaN.
 """
@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from shapely.geometry import GeometryCollection, LineString, Point, Polygon
+from shapely.geometry import LineString, Point
 
+from icefront_dask.change.lines import ACROSS_STEP, lines_of, merge_spans, part_index
 from icefront_dask.change.reasons import SeriesReason
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from shapely.geometry import Polygon
 
     from icefront_dask.change.boxes import FlowBox
 
-__all__ = ["BoxPosition", "Crossing", "box_position", "centreline_crossings", "lines_of"]
+__all__ = ["UNSEEN_WIDTHS", "BoxPosition", "box_position"]
 
 _REACH = 0.5  # a front that ends within this of a side has reached it
 _BEYOND = 0.05  # closing lines go on by this, so that they cut the ring properly
-_ACROSS_STEP = 25.0  # vertex spacing for the across-flow coordinate round a bend
 _CUT_OFF = 0.2  # share of an end of the box that may be cut off by a front which leaves through it
-_UNSEEN_WIDTHS = 2.0  # the unseen part of a front lies within so many box widths of the seen part
+UNSEEN_WIDTHS = 2.0  # the unseen part of a front lies within so many box widths of the seen part
 
 
 @dataclass(frozen=True)
@@ -72,36 +73,6 @@ class BoxPosition:
         return cls(nan, nan, nan, None, n_cuts, covered_share, nan, nan, review=True, reasons=(reason,))
 
 
-@dataclass(frozen=True)
-class Crossing:
-    """Where a front meets a flowline.
-
-    Attributes
-    ----------
-    along : float
-        Arclength from the inland end of the flowline, metres of the map.
-    cosine : float
-        Cosine of the angle between the front's normal and the flowline, 0 … 1.
-    extrapolated : bool
-        Whether the front was drawn out to reach the flowline.
-    """
-
-    along: float
-    cosine: float
-    extrapolated: bool = False
-
-
-def lines_of(geometry: Any) -> list[LineString]:
-    """Return the non-empty lines of any geometry; what is not a line is left out."""
-    if geometry is None or geometry.is_empty:
-        return []
-    parts = shapely.get_parts(geometry)
-    flat = [
-        line for part in parts for line in (shapely.get_parts(part) if part.geom_type == "MultiLineString" else [part])
-    ]
-    return [line for line in flat if line.geom_type in ("LineString", "LinearRing") and line.length > 0]
-
-
 def box_position(front: Any, box: FlowBox, *, min_covered_share: float = 0.8, smooth: float = 250.0) -> BoxPosition:
     """Measure a front as the area of the box inland of it, divided by the box's width.
 
@@ -130,10 +101,10 @@ def box_position(front: Any, box: FlowBox, *, min_covered_share: float = 0.8, sm
     seen = shapely.multilinestrings(inside)
     ring = box.polygon.exterior
     n_cuts = len(shapely.get_coordinates(shapely.intersection(shapely.multilinestrings(lines_of(front)), ring)))
-    sampled = seen if box.straight else shapely.segmentize(seen, _ACROSS_STEP)
-    xy, part = shapely.get_coordinates(sampled), _part_index(sampled)
+    sampled = seen if box.straight else shapely.segmentize(seen, ACROSS_STEP)
+    xy, part = shapely.get_coordinates(sampled), part_index(sampled)
     across, along = box.across(xy), box.along(xy)
-    spans = _merge(across, part)
+    spans = merge_spans(across, part)
     full = min(box.width, _chord(box, float(np.median(along)))) if box.straight else box.width
     covered = float(min(np.sum(spans[:, 1] - spans[:, 0]) / full, 1.0))
     seed = box.seed(front)
@@ -155,7 +126,7 @@ def box_position(front: Any, box: FlowBox, *, min_covered_share: float = 0.8, sm
     review = bool(reasons)
     low = high = position
     if review:
-        unseen, reach = 1 - covered, _UNSEEN_WIDTHS * box.width
+        unseen, reach = 1 - covered, UNSEEN_WIDTHS * box.width
         low = covered * position + unseen * max(position - reach, 0.0)
         high = covered * position + unseen * min(position + reach, box.length)
     elif closed and covered < 1 - 1e-3:
@@ -176,52 +147,6 @@ def box_position(front: Any, box: FlowBox, *, min_covered_share: float = 0.8, sm
         review,
         tuple(reasons),
     )
-
-
-def centreline_crossings(
-    front: Any, flowline: LineString, *, extrapolate_by: float = 0.0, reach: float = 250.0
-) -> list[Crossing]:
-    """Return every crossing of a front and a flowline, from the inland end seaward.
-
-    Parameters
-    ----------
-    front : LineString or MultiLineString
-    flowline : LineString
-        Inland → sea.
-    extrapolate_by : float
-        If the front misses the flowline, draw it out straight from its two ends by this at most; 0: do not.
-    reach : float
-        Half length of the stretch of front whose direction counts.
-    """
-    lines = lines_of(front)
-    met = shapely.intersection(shapely.multilinestrings(lines), flowline) if lines else GeometryCollection()
-    extrapolated = False
-    if met.is_empty and extrapolate_by > 0 and lines:
-        drawn = [line for end in _free_ends(lines) if (line := _draw_out(*end, reach, extrapolate_by)) is not None]
-        hits = [(hit, line) for line in drawn if not (hit := shapely.intersection(line, flowline)).is_empty]
-        if hits:
-            met, line = min(hits, key=lambda pair: shapely.distance(Point(pair[1].coords[0]), pair[0]))
-            lines, extrapolated = [line], True
-    if met.is_empty:
-        return []
-    at = np.unique(shapely.line_locate_point(flowline, shapely.points(shapely.get_coordinates(met))))
-    whole = shapely.multilinestrings(lines)
-    return [Crossing(float(s), _cosine(whole, flowline, float(s), reach), extrapolated) for s in at]
-
-
-def _part_index(lines: Any) -> npt.NDArray[np.int64]:
-    counts = shapely.get_num_coordinates(shapely.get_parts(lines))
-    return np.repeat(np.arange(len(counts)), counts)
-
-
-def _merge(across: npt.NDArray[np.float64], part: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return the disjoint across-flow intervals that the parts cover, sorted, (k, 2)."""
-    starts = np.flatnonzero(np.diff(part, prepend=-1))
-    spans = np.column_stack([np.minimum.reduceat(across, starts), np.maximum.reduceat(across, starts)])
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    reach = np.maximum.accumulate(spans[:, 1])
-    first = np.append(True, spans[1:, 0] > reach[:-1])
-    return np.column_stack([spans[first, 0], np.maximum.reduceat(spans[:, 1], np.flatnonzero(first))])
 
 
 def _closings(
@@ -284,32 +209,3 @@ def _chord(box: FlowBox, along: float) -> float:
     at, far = start + along * flow, 10 * box.width
     chord = shapely.intersection(LineString([at - far * normal, at + far * normal]), box.polygon)
     return float(chord.length) or box.width
-
-
-def _free_ends(lines: list[LineString]) -> list[tuple[LineString, bool]]:
-    return [(line, first) for line in lines for first in (True, False)]
-
-
-def _draw_out(line: LineString, first: bool, reach: float, by: float) -> LineString | None:
-    """Draw a line out from one end in the direction of its last `reach` metres."""
-    if first:
-        line = shapely.reverse(line)
-    end = np.array(line.coords[-1][:2])
-    inner = line.interpolate(max(line.length - reach, 0.0))
-    direction = end - np.array([inner.x, inner.y])
-    norm = float(np.hypot(*direction))
-    return LineString([end, end + direction / norm * by]) if norm > 0 else None
-
-
-def _cosine(front: Any, flowline: LineString, at: float, reach: float) -> float:
-    """Return |cos| between the front's normal and the flowline, both over ± `reach` round their crossing."""
-    crossing = flowline.interpolate(at)
-    near = min(shapely.get_parts(front), key=lambda line: line.distance(crossing))
-    here = near.project(crossing)
-    a, b = (near.interpolate(min(max(here + d, 0.0), near.length)) for d in (-reach, reach))
-    c, d = (flowline.interpolate(min(max(at + step, 0.0), flowline.length)) for step in (-reach, reach))
-    along_front, along_flow = (b.x - a.x, b.y - a.y), (d.x - c.x, d.y - c.y)
-    norm = np.hypot(*along_front) * np.hypot(*along_flow)
-    if norm == 0:
-        return 1.0
-    return float(abs(along_front[0] * along_flow[1] - along_front[1] * along_flow[0]) / norm)

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["SEPARATOR", "SeriesReason", "SeriesStatus", "add_reason"]
+__all__ = ["SEPARATOR", "SeriesReason", "add_reason"]
 
 SEPARATOR = "; "
-
-
-class SeriesStatus(StrEnum):
-    """Status of a row: the words of ``fronts.status.Status``, whose room loads PyTorch and this one does not."""
-
-    ACCEPTED = "accepted"
-    REVIEW = "review"
-    REJECTED = "rejected"
-    NO_FRONT = "no_front"
-    FAILED = "failed"
 
 
 class SeriesReason(StrEnum):
@@ -31,10 +21,13 @@ class SeriesReason(StrEnum):
     FLOWLINE_NOT_MET = "flowline_not_met"
     NO_FLOWLINE = "no_flowline"
     NO_BOX = "no_box"
+    BESIDE_LINE = "front_beside_line"  # no part of it lies straight across from the reference line
+    NO_VARIABLE_BOX = "no_variable_box"  # the front is not near the flowline, or a box as wide as it folds over itself
     # a value which must be looked at
     PARTLY_SEEN = "front_partly_seen"  # less of the width than closing by shortest distance allows
     LEAVES_BOX = "front_leaves_box"  # through its inland or seaward edge: the position is cut off there
     EXTRAPOLATED = "front_extrapolated"
+    SEVERAL_FRONTS = "several_fronts"  # parts of the front lie behind each other
     IMPLAUSIBLE_ADVANCE = "implausible_advance"
     ADVANCE_UNDONE = "advance_undone"
     RETREAT_UNDONE = "retreat_undone"
@@ -42,6 +35,7 @@ class SeriesReason(StrEnum):
     # notes on values which stand
     CLOSED_TO_SIDE = "closed_to_side"  # the front ends short of a side of the box by at most a fifth of the width
     UNCERTAINTY_ASSUMED = "uncertainty_assumed"
+    GUIDE_DRAWN = "guide_drawn"  # the flowline or box was drawn from the fjord, not given
     DIRECTION_INFERRED = "direction_inferred"  # the sea was found from the record and the ice sheet's interior
 
 

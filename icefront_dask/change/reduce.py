@@ -11,8 +11,9 @@ import pandas as pd
 import pyproj
 from dask.delayed import Delayed, delayed
 
+from icefront_dask.change.guides import named_flowlines
 from icefront_dask.change.inputs import prepare_fronts
-from icefront_dask.change.layout import build_layout, named_flowlines
+from icefront_dask.change.layout import build_layout
 from icefront_dask.change.series import DTYPES, KEY, empty_series, finish_series, front_series, measure_fronts
 from icefront_dask.change.statistics import change_statistics
 from icefront_dask.config import section
@@ -107,11 +108,17 @@ def reduce_regions(
 
 
 def _region_series(blocks: list[Delayed], region: Region, options: Mapping[str, Any]) -> Delayed:
-    """Measure blocks apart where the region says where the sea is; else look at its fronts together."""
-    if len(blocks) > 1 and region.flowlines:
+    """Measure blocks apart where the region says where; else look at its fronts together."""
+    if len(blocks) > 1 and region.flowlines and not _looks_at_fronts(region, options["methods"]):
         rows = [delayed(_measure_block)(block, region, options) for block in blocks]
         return delayed(_finish)(rows, region, options)
     return delayed(_whole_region)(blocks, region, options)
+
+
+def _looks_at_fronts(region: Region, methods: Sequence[str] | None) -> bool:
+    """Whether a reference line or a box has to be made from the fronts themselves."""
+    asked = methods or ()
+    return ("area" in asked and region.reference_line is None) or ("rectilinear-box" in asked and region.box is None)
 
 
 def _whole_region(blocks: list[gpd.GeoDataFrame], region: Region, options: Mapping[str, Any]) -> pd.DataFrame:

@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from icefront_dask.change import check as plausibility
+from icefront_dask.change.guides import named_flowlines
 from icefront_dask.change.inputs import DatedFronts, prepare_fronts
-from icefront_dask.change.layout import Layout, build_layout, named_flowlines
+from icefront_dask.change.layout import Layout, build_layout
 from icefront_dask.change.measure import measure_scene
-from icefront_dask.change.reasons import SeriesReason, SeriesStatus, add_reason
+from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
+from icefront_dask.fronts.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,10 +82,16 @@ def front_series(
         ``tp_date``, … in any case). Read where present: region, scene_id, sensor, status, reason,
         uncertainty_m, pixel_size_m. Several fronts of a scene count as one. Rows need not be sorted.
     region : Region, optional
-        Gives flowlines, box, fjord and the working CRS. Without it that is the fronts' CRS, or for degrees
-        the polar or UTM projection of the place.
-    methods : sequence of {"rectilinear-box", "curvilinear-box", "centreline"}, optional
-        All for which there are a box or flowlines by default.
+        Gives flowlines, box, fjord, reference line and the working CRS. Where it has a fjord and no flowline,
+        one is drawn along the fjord's middle (reason ``guide_drawn``). Without a region the working CRS is the
+        fronts' own, or for degrees the polar or UTM projection of the place.
+    methods : sequence of str, optional
+        ``rectilinear-box`` (area of a fixed box inland of the front / its width), ``curvilinear-box`` (of a
+        box of constant width along the flowline), ``variable-box`` (as wide as each front), ``centreline``
+        (crossing of the flowline), ``multi-centreline`` (mean over parallels of the flowline 10 m apart),
+        ``area`` (area between the front and the region's reference line / its length; without a reference
+        line, a line across the flow at the first front). By default the first two and the centreline where
+        there are a box or flowlines, and the area where there is a reference line.
     flowlines, box : geometry, sequence of them, GeoSeries or GeoDataFrame, optional
         Instead of the region's. Bare geometries are in the region's CRS, or in the fronts' without a region.
         Flowlines run from inland to sea.
@@ -121,10 +129,10 @@ def front_series(
           interval, wide where part of the front is not seen), position_sigma_m (1 sigma, errors correlated
           along the front over 500 m);
         - change_m since the accepted row before of an earlier time;
-        - area_m2 of the box inland of the front and width_m of the box: NaN for the centreline, which has
-          neither;
-        - n_intersections with the box's ring or the flowline, covered_share of the width (the centreline: 1
-          met, 0 not);
+        - area_m2 of the box inland of the front, or of the ice seaward of the reference line; width_m of the
+          box, or length of that line: NaN for the centreline, which has neither;
+        - n_intersections with the box's ring, the flowline or the reference line, or the number of parallels
+          that are met; covered_share of the width (the centreline: 1 met, 0 not);
         - pixel_size_m, scale_factor (map length / ground length; 1 for projected measure);
         - status (accepted, review, rejected, no_front, failed) and reason (joined by ``"; "``): a position
           or change that is NaN always has one. Some accepted rows carry a note there, as
@@ -138,8 +146,9 @@ def front_series(
 
     References
     ----------
-    ---------- Moon & Joughin (2008), J. Geophys. Res. 113, F02022 (box); Lea et al. (2014), J. Glaciol. 60,
-    1116 (curvilinear box); Cheng et al. (2021), The Cryosphere 15, 1663 (centreline).
+    Moon & Joughin (2008), J. Geophys. Res. 113, F02022 (box); Lea et al. (2014), J. Glaciol. 60, 1116
+    (curvilinear and variable box); Lea (2018), Earth Surf. Dynam. 6, 551 (multi-centreline); Cheng et al.
+    (2021), The Cryosphere 15, 1663 (centreline).
     """
     if intersection not in ("seaward", "landward", "all"):
         raise InputError(f"intersection is 'seaward', 'landward' or 'all', not {intersection!r}")
@@ -207,7 +216,7 @@ def finish_series(
 def _with_changes(series: pd.DataFrame) -> pd.DataFrame:
     """Fill ``change_m``: since the accepted rows of the moment before, or the mean of several."""
     series = series.assign(change_m=np.nan)
-    accepted = series[series["status"] == SeriesStatus.ACCEPTED]
+    accepted = series[series["status"] == Status.ACCEPTED]
     for _, group in accepted.groupby(["region", "method", "flowline"], sort=False):
         main = group[group["crossing"] == group.groupby(["datetime", "scene_id"])["crossing"].transform("max")]
         moments = main.groupby("datetime")["position_m"].mean()

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from icefront_dask.change.events import Difference, largest_retreat, net_change
-from icefront_dask.change.reasons import SeriesStatus
 from icefront_dask.change.season import amplitude_lower_bound, seasonality, years_that_show_a_season
 from icefront_dask.change.trend import DAYS_PER_YEAR, JointFit, annual_theil_sen, fit_joint_model
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
+from icefront_dask.fronts.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    ----- Intervals that take fronts as independent are far too narrow: Theil-Sen's over all fronts covers a
+    Intervals that take fronts as independent are far too narrow: Theil-Sen's over all fronts covers a
     true zero trend in less than half of the cases where errors last half a year.
     """
     needed = {*_GROUP, "datetime", "scene_id", "position_m", "position_sigma_m", "status"}
@@ -130,7 +130,7 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
 def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
     scenes = group.drop_duplicates(["datetime", "scene_id"])["status"].value_counts()
     out: dict[str, Any] = {name: _empty(dtype) for name, dtype in STATISTICS_DTYPES.items() if name not in _GROUP}
-    for status in (SeriesStatus.REVIEW, SeriesStatus.REJECTED, SeriesStatus.NO_FRONT, SeriesStatus.FAILED):
+    for status in (Status.REVIEW, Status.REJECTED, Status.NO_FRONT, Status.FAILED):
         out[f"n_{status}"] = int(scenes.get(str(status), 0))
     days = _daily(group)
     out["n"] = len(days)
@@ -172,7 +172,7 @@ def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, A
 
 def _daily(group: pd.DataFrame) -> pd.DataFrame:
     """Return one row a day with an accepted position, sorted."""
-    good = group[(group["status"] == SeriesStatus.ACCEPTED) & group["position_m"].notna()]
+    good = group[(group["status"] == Status.ACCEPTED) & group["position_m"].notna()]
     if "crossing" in good:
         good = good[good["crossing"] == good.groupby(["datetime", "scene_id"])["crossing"].transform("max")]
     day = good["datetime"].dt.floor("D")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icefront_dask.cli.archive import cube, search, simulate
-from icefront_dask.cli.lines import score, segment, series, trace
+from icefront_dask.cli.change import series
+from icefront_dask.cli.lines import score, segment, trace
 from icefront_dask.cli.workflow import demo, run, train
 from icefront_dask.errors import IcefrontError
 

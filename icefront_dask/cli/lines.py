@@ -1,25 +1,21 @@
-"""Commands from pixels to numbers: ``segment``, ``trace``, ``series``, ``score``."""
+"""Commands from pixels to lines: ``segment``, ``trace``, ``score``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  typer resolves it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from icefront_dask.cli.options import AsJson, Family, Model, RegionName, one_region
+from icefront_dask.cli.options import AsJson, Family, Model, RegionName, RegionsFile, one_region
 from icefront_dask.cli.output import note, progress, result
-from icefront_dask.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pandas as pd
 
     from icefront_dask.regions import Region
 
-__all__ = ["score", "segment", "series", "trace"]
-
-RegionsFile = Annotated[Path | None, typer.Option("--regions", help="Regions file: its fjord and flowlines are used.")]
+__all__ = ["score", "segment", "trace"]
 
 
 def segment(
@@ -73,65 +69,6 @@ def trace(
     fronts = trace_store(store, region=_place(regions, region), family=family)
     write_fronts(fronts, out)
     result({**_statuses(fronts), "output": out}, as_json=as_json)
-
-
-def series(
-    fronts: Annotated[Path, typer.Argument(help="fronts.parquet, or any vector file of lines with dates.")],
-    regions: RegionsFile = None,
-    region: RegionName = None,
-    flowline: Annotated[Path | None, typer.Option("--flowline", help="Vector file, from inland to sea.")] = None,
-    box: Annotated[Path | None, typer.Option("--box", help="Vector file of one box.")] = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option("--method", help="rectilinear-box, curvilinear-box or centreline; several times."),
-    ] = None,
-    width: Annotated[float | None, typer.Option("--width", help="Width of the curvilinear box in metres.")] = None,
-    projected: Annotated[bool, typer.Option("--projected", help="Metres of the map, not of the ground.")] = False,
-    date_column: Annotated[str | None, typer.Option("--date-column", help="Column of the dates.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the series: .parquet or .csv.")] = None,
-    statistics: Annotated[
-        Path | None, typer.Option("--statistics", help="Write change statistics: .parquet or .csv.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Turn fronts into a series of positions.
-
-    \b
-    Example:  icefront series fronts.parquet --regions regions.gpkg --region helheim --out series.csv
-              icefront series lines.gpkg --flowline centreline.gpkg --method centreline --out series.csv
-    """
-    from icefront_dask.change import change_statistics, front_series
-
-    lines = _fronts(fronts, region)
-    found = front_series(
-        lines,
-        None if regions is None else one_region(regions, region),
-        methods=method,
-        flowlines=None if flowline is None else _vector(flowline),
-        box=None if box is None else _vector(box),
-        width_m=width,
-        true_scale=not projected,
-        date_column=date_column,
-    )
-    summary = change_statistics(found)
-    for table, path in ((found, out), (summary, statistics)):
-        if path is not None:
-            _write_table(table, path)
-    if out is None and not as_json:
-        note(found.to_string(index=False))
-    accepted = found[found["status"] == "accepted"]
-    result(
-        {
-            "rows": len(found),
-            "accepted": len(accepted),
-            "methods": sorted(found["method"].unique()),
-            "first": found["datetime"].min().isoformat() if len(found) else None,
-            "last": found["datetime"].max().isoformat() if len(found) else None,
-            "net_change_m": {f"{row.method} {row.flowline}".strip(): row.net_change_m for row in summary.itertuples()},
-            "output": out,
-        },
-        as_json=as_json,
-    )
 
 
 def score(
@@ -190,42 +127,3 @@ def _statuses(fronts: gpd.GeoDataFrame) -> dict[str, Any]:
         "fronts": int(fronts.geometry.notna().sum()),
         **{name: int(counts.get(name, 0)) for name in names},
     }
-
-
-def _fronts(path: Path, region: str | None) -> gpd.GeoDataFrame:
-    """Read a table of the package in its working CRS, or any vector file as it is."""
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        from icefront_dask.publish import read_fronts
-
-        if not path.exists():
-            raise InputError(f"there is no file {path}; check the path")
-        if {"scene_id", "crs"} <= set(pq.read_schema(path).names):
-            return read_fronts(path, region)
-    return _vector(path)
-
-
-def _vector(path: Path) -> gpd.GeoDataFrame:
-    import geopandas as gpd
-    from pyogrio.errors import DataSourceError
-
-    if not path.exists():
-        raise InputError(f"there is no file {path}; check the path")
-    try:
-        return gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
-    except (DataSourceError, ValueError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as a vector file ({str(error).splitlines()[0]}); give GeoPackage, GeoJSON or "
-            "GeoParquet"
-        ) from error
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".csv":
-        table.to_csv(path, index=False)
-    elif path.suffix == ".parquet":
-        table.to_parquet(path, index=False)
-    else:
-        raise ConfigError(f"{path}: a table is written as .parquet or .csv; change the ending")

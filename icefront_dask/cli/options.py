@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,18 +12,29 @@ from icefront_dask.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from distributed import Client
 
     from icefront_dask.regions import Region
 
-__all__ = ["AsJson", "Family", "Gpus", "Model", "RegionName", "Scheduler", "Workers", "cluster", "one_region"]
+__all__ = [
+    "AsJson",
+    "Family",
+    "Gpus",
+    "Model",
+    "RegionName",
+    "RegionsFile",
+    "Scheduler",
+    "Workers",
+    "cluster",
+    "one_region",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")]
 Family = Annotated[str | None, typer.Option("--family", help="sentinel-1 or landsat.")]
 Model = Annotated[str, typer.Option("--model", help="auto, a model's name, or the path of .safetensors.")]
 RegionName = Annotated[str | None, typer.Option("--region", help="Name of the region, where there are several.")]
+RegionsFile = Annotated[Path | None, typer.Option("--regions", help="Regions file: its fjord and flowlines are used.")]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=0, help="Processes on this machine; 0: all in this one. Default: one a core."),

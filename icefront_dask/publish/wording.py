@@ -9,7 +9,7 @@ import pandas as pd
 
 __all__ = ["date", "flowline_name", "method_rank", "plain", "sentence", "signed", "span", "value_with_interval"]
 
-_METHODS = ("rectilinear-box", "curvilinear-box", "centreline", "reference-line")
+_METHODS = ("rectilinear-box", "curvilinear-box", "variable-box", "centreline", "multi-centreline", "area")
 _MINUS = "\N{MINUS SIGN}"
 
 

@@ -13,9 +13,10 @@ from shapely.geometry import LineString, MultiLineString, Point, Polygon
 from shapely.ops import split
 
 from icefront_dask.change.boxes import check_box, check_flowline, rectilinear_box
+from icefront_dask.change.crossings import centreline_crossings
 from icefront_dask.change.curvilinear import curvilinear_box
 from icefront_dask.change.ground import Ground
-from icefront_dask.change.positions import box_position, centreline_crossings
+from icefront_dask.change.positions import box_position
 from icefront_dask.change.reasons import SeriesReason
 from icefront_dask.change.uncertainty import box_sigma, mean_error_factor
 from icefront_dask.errors import InputError

@@ -13,10 +13,9 @@ import shapely
 from shapely.geometry import LineString, Point, Polygon
 
 from icefront_dask.change import change_statistics, front_series
-from icefront_dask.change.reasons import SeriesReason, SeriesStatus
+from icefront_dask.change.reasons import SeriesReason
 from icefront_dask.change.series import DTYPES, KEY
 from icefront_dask.errors import InputError
-from icefront_dask.fronts.status import Status
 from icefront_dask.regions import Region
 from tests.change.builders import (
     assert_no_silent_nan,
@@ -51,10 +50,6 @@ def test_contract_of_the_columns():
     assert (series["region"] == "fjord").all()
     assert (series["status"] == "accepted").all()
     assert_no_silent_nan(series)
-
-
-def test_words_of_the_statuses_are_those_of_fronts():
-    assert [str(s) for s in SeriesStatus] == [str(s) for s in Status]
 
 
 def test_methods_agree_on_the_ground_and_on_the_map():

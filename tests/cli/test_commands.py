@@ -183,3 +183,44 @@ def test_simulate(icefront, tmp_path):
     assert outcome.json["regions"] == 3
     assert (tmp_path / "archive" / "items.parquet").exists()
     assert icefront("simulate", tmp_path / "archive", "--small", "--seed", 3).status == 1
+
+
+def test_series_by_every_method_of_a_flowline_digitised_from_the_sea(icefront, tmp_path):
+    dates = pd.date_range("2015-07-01", periods=3, freq="365D")
+    lines = [shapely.LineString([(5000 - 100 * k, -2000), (5000 - 100 * k, 2000)]) for k in range(3)]
+    gpd.GeoDataFrame({"Date": dates}, geometry=lines, crs="EPSG:32633").to_file(tmp_path / "lines.gpkg")
+    flow = gpd.GeoDataFrame(geometry=[shapely.LineString([(10_000, 0), (0, 0)])], crs="EPSG:32633")
+    flow.to_file(tmp_path / "flow.gpkg")
+    methods = ("curvilinear-box", "variable-box", "centreline", "multi-centreline", "area")
+    outcome = icefront(
+        "series", tmp_path / "lines.gpkg", "--flowline", tmp_path / "flow.gpkg", "--flowline-direction",
+        "sea-to-inland", *(word for method in methods for word in ("--method", method)), "--width", 3000,
+        "--projected", "--out", tmp_path / "series.csv", "--matrix", tmp_path / "matrix.csv", "--json",
+    )  # fmt: skip
+    assert outcome.json["methods"] == sorted(methods)
+    series = pd.read_csv(tmp_path / "series.csv")
+    changes = series.groupby("method")["change_m"].apply(lambda c: c.dropna().tolist())
+    for method in methods:
+        np.testing.assert_allclose(changes[method], [-100, -100], atol=0.1, err_msg=method)
+    matrix = pd.read_csv(tmp_path / "matrix.csv")
+    assert matrix.shape == (3, 303)
+    np.testing.assert_allclose(matrix["0.0"], [5000, 4900, 4800], atol=0.01)
+    refused = icefront("series", tmp_path / "lines.gpkg", "--basin", tmp_path / "flow.gpkg")
+    assert refused.status == 2
+
+
+def test_series_with_guides_drawn_from_fjord_and_basin(icefront, tmp_path):
+    dates = pd.date_range("2015-07-01", periods=3, freq="365D")
+    lines = [shapely.LineString([(5000 - 100 * k, -2100), (5000 - 100 * k, 2100)]) for k in range(3)]
+    for name, geometry, columns in (
+        ("lines", lines, {"Date": dates}),
+        ("fjord", [shapely.box(0, -2000, 12_000, 2000)], {}),
+        ("basin", [shapely.box(-9000, -9000, 1000, 9000)], {}),
+    ):
+        gpd.GeoDataFrame(columns, geometry=geometry, crs="EPSG:32633").to_file(tmp_path / f"{name}.gpkg")
+    common = ("series", tmp_path / "lines.gpkg", "--fjord", tmp_path / "fjord.gpkg", "--projected", "--json")
+    outcome = icefront(*common, "--basin", tmp_path / "basin.gpkg", "--out", tmp_path / "series.csv")
+    assert outcome.json["methods"] == ["centreline", "curvilinear-box", "rectilinear-box"]
+    for method, change in outcome.json["net_change_m"].items():
+        assert change == pytest.approx(-200, abs=2), method
+    assert icefront(*common).status == 2  # nothing says where the sea is
