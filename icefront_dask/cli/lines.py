@@ -74,7 +74,8 @@ def trace(
 def score(
     data: Annotated[Path, typer.Argument(help="Folder of images with their true fronts.")],
     layout: Annotated[
-        str, typer.Option("--layout", help="scenes: NAME.tif + NAME.geojson; pairs: images/ + labels_1px/.")
+        str,
+        typer.Option("--layout", help="scenes: NAME.tif + NAME.geojson; pairs: images/ + labels_1px/; caffe; calfin."),
     ],
     lines: Annotated[Path | None, typer.Option("--lines", help="Write each predicted front here.")] = None,
     model: Model = "auto",

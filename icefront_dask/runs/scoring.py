@@ -33,7 +33,7 @@ def score_folder(
     Parameters
     ----------
     data : path
-        Folder in one of the layouts ``scenes`` or ``pairs``, see `icefront_dask.score.layouts`.
+        Folder in one of the layouts of `icefront_dask.score.layouts`.
     layout : str
         Which.
     model : str
@@ -41,7 +41,7 @@ def score_folder(
     lines : path, optional
         Folder for the predicted fronts, ``NAME.geojson`` each: EPSG:4326, or pixels x, y without a georeference.
     pixel_size_m : float
-        Side of a pixel of images without a georeference.
+        Side of a pixel of images without a georeference, where the data set does not state it.
     report : callable, optional
         Called with a stage's name, what is done, and of how much.
 
@@ -61,9 +61,10 @@ def score_folder(
     """
     dataset = read_dataset(data, layout, unlabelled="skip")
     files = {sample.name: sample.image for sample in dataset} | unlabelled_images(data, layout)
+    sizes = {sample.name: sample.pixel_m for sample in dataset}
     fronts: dict[str, ImageFront] = {}
     for number, (name, file) in enumerate(sorted(files.items()), start=1):
-        fronts[name] = front_of_image(file, model=model, pixel_size_m=pixel_size_m)
+        fronts[name] = front_of_image(file, model=model, pixel_size_m=sizes.get(name) or pixel_size_m)
         if report is not None:
             report("images", number, len(files))
     if lines is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from icefront_dask.score.dataset import Dataset, Sample
 from icefront_dask.score.distances import (
     cut_walls,
     directed,
@@ -14,7 +15,7 @@ from icefront_dask.score.distances import (
     pixel_path,
     symmetric,
 )
-from icefront_dask.score.layouts import LAYOUTS, Dataset, Sample, read_dataset, unlabelled_images
+from icefront_dask.score.layouts import LAYOUTS, read_dataset, unlabelled_images
 from icefront_dask.score.lines import read_line, write_line
 from icefront_dask.score.simulated import demo_scores, match_scenes
 from icefront_dask.score.table import Scores, score_lines

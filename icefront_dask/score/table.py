@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import shapely
 from icefront_dask.errors import InputError
 from icefront_dask.score.bootstrap import clustered_interval
 from icefront_dask.score.distances import index_matched_mean, line_pixels, symmetric
+from icefront_dask.score.overlap import mean_gap, polis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-    from icefront_dask.score.layouts import Dataset, Sample
+    from icefront_dask.score.dataset import Dataset, Sample
 
 __all__ = ["Scores", "longest_path", "score_lines"]
 
@@ -39,18 +41,22 @@ class Scores:
         What was scored.
     images : DataFrame
         One row an image: ``name``, ``group``, ``predicted`` (a front was found), ``pixels`` (of both lines),
-        and in pixels and, where the image is georeferenced, in true metres: ``mean_*`` and ``median_*``
-        (CALFIN) and ``index_matched_*`` (M-NN). NaN where no front was found.
+        and in pixels and, where the ground is known, in true metres: ``mean_*`` and ``median_*`` (CALFIN),
+        ``index_matched_*`` (M-NN), ``gap_*`` (Z-NN: area between the lines over the true one's length) and
+        ``polis_*``. NaN where no front was found.
     groups : DataFrame
         The summary of each group, one row a group.
     pooled : dict
         ``images``, ``without_front``, and for each unit: ``mean`` and ``median`` over all pixels of all
         images (``mean`` is CaFFe's MDE and CALFIN's pooled mean), ``image_mean`` (mean of the images' means),
-        ``macro_mean`` and ``macro_median`` (means of the groups' values), ``index_matched`` (mean over
-        images).
+        ``macro_mean`` and ``macro_median`` (means of the groups' values), ``index_matched``, ``gap`` and
+        ``polis`` (means over images).
     intervals : dict
         95 % bootstrap intervals of ``mean``, ``median`` and ``index_matched``, over images clustered by
         group.
+    breakdown : DataFrame
+        The summary by each attribute of the images (``by``, ``value``) and by each two of them, as CaFFe's
+        benchmark reports it; empty where the data set states none.
     """
 
     dataset: str
@@ -59,6 +65,7 @@ class Scores:
     groups: pd.DataFrame
     pooled: dict[str, float | int]
     intervals: dict[str, tuple[float, float]]
+    breakdown: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python, NaN as None, for JSON."""
@@ -69,6 +76,7 @@ class Scores:
                 "pooled": dict(self.pooled),
                 "intervals": {key: list(value) for key, value in self.intervals.items()},
                 "groups": self.groups.to_dict("records"),
+                "breakdown": self.breakdown.to_dict("records"),
                 "images": self.images.to_dict("records"),
             }
         )
@@ -92,6 +100,7 @@ class Scores:
                 "",
                 *(f"- 95 % interval of {key}: {low:.2f} … {high:.2f}" for key, (low, high) in finite.items()),
                 "",
+                *([] if self.breakdown.empty else [_markdown(self.breakdown.dropna(axis=1, how="all")), ""]),
                 _markdown(self.images.dropna(axis=1, how="all")),
                 "",
             ]
@@ -192,15 +201,32 @@ def score_lines(
         ]
         for key, sets, statistic in wanted:
             intervals[f"{key}_{unit}"] = clustered_interval(sets, list(labels), statistic, draws=draws, seed=seed)
-    return Scores(dataset.name, dataset.layout, images, groups, pooled, intervals)
+    breakdown = _breakdown(dataset, images, pools)
+    return Scores(dataset.name, dataset.layout, images, groups, pooled, intervals, breakdown)
+
+
+def _breakdown(
+    dataset: Dataset, images: pd.DataFrame, pools: Mapping[str, Sequence[NDArray[np.float64]]]
+) -> pd.DataFrame:
+    table = pd.DataFrame([sample.attributes for sample in dataset])
+    rows: list[dict[str, Any]] = []
+    for keys in itertools.chain(((c,) for c in table.columns), itertools.combinations(table.columns, 2)):
+        values = table[list(keys)].agg(" ".join, axis=1).to_numpy()
+        for value in sorted(set(values)):
+            found = _summary(images[values == value], {u: _take(pools[u], values == value) for u in _UNITS})
+            rows.append({"by": "+".join(keys), "value": value, **found})
+    return pd.DataFrame(rows)
 
 
 def _score(
     sample: Sample, line: BaseGeometry | None, points: int
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
-    predicted = np.empty((0, 2)) if line is None else line_pixels(line)
-    true = line_pixels(sample.truth) if sample.true_pixels is None else sample.true_pixels
-    paths = longest_path(line), longest_path(sample.truth)
+    truth, line = _in_box(sample.truth, sample.box), _in_box(line, sample.box)
+    if truth is None:
+        raise InputError(f"{sample.label}: the true front lies outside its bounding box {sample.box}")
+    predicted = np.empty((0, 2)) if line is None else _pixels_in_box(line_pixels(line), sample.box)
+    true = line_pixels(truth) if sample.true_pixels is None else _pixels_in_box(sample.true_pixels, sample.box)
+    paths = longest_path(line), longest_path(truth)
     row: dict[str, Any] = {
         "name": sample.name,
         "group": sample.group,
@@ -216,7 +242,27 @@ def _score(
         row[f"mean_{unit}"] = float(values.mean()) if values.size else float("nan")
         row[f"median_{unit}"] = float(np.median(values)) if values.size else float("nan")
         row[f"index_matched_{unit}"] = index_matched_mean(c, d, points)
+        lines = len(c) > 1 and len(d) > 1
+        row[f"gap_{unit}"] = mean_gap(c, d) if lines else float("nan")
+        row[f"polis_{unit}"] = polis(c, d) if lines else float("nan")
     return row, distances
+
+
+def _in_box(line: BaseGeometry | None, box: tuple[int, int, int, int] | None) -> BaseGeometry | None:
+    """Return the lines inside a box (top, left, bottom, right), None where nothing is."""
+    if line is None or box is None:
+        return line
+    top, left, bottom, right = box
+    inside = shapely.get_parts(line.intersection(shapely.box(left, top, right, bottom)))
+    lines = [part for part in inside if part.geom_type == "LineString"]
+    return shapely.MultiLineString(lines) if lines else None
+
+
+def _pixels_in_box(pixels: NDArray[np.float64], box: tuple[int, int, int, int] | None) -> NDArray[np.float64]:
+    if box is None:
+        return pixels
+    top, left, bottom, right = box
+    return pixels[((pixels >= (left, top)) & (pixels < (right, bottom))).all(axis=1)]
 
 
 def _take(values: Sequence[NDArray[np.float64]], keep: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
@@ -233,7 +279,8 @@ def _summary(images: pd.DataFrame, pools: Mapping[str, Sequence[NDArray[np.float
         found[f"mean_{unit}"] = float(values.mean()) if values.size else float("nan")
         found[f"median_{unit}"] = float(np.median(values)) if values.size else float("nan")
         found[f"image_mean_{unit}"] = float(images[f"mean_{unit}"].mean())
-        found[f"index_matched_{unit}"] = float(images[f"index_matched_{unit}"].mean())
+        for key in ("index_matched", "gap", "polis"):
+            found[f"{key}_{unit}"] = float(images[f"{key}_{unit}"].mean())
     return found
 
 
