@@ -9,8 +9,9 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from icefront_dask.fronts import isolate
+from icefront_dask.fronts.ends import front_stretch
 from icefront_dask.fronts.graph import trace_points
-from icefront_dask.fronts.refine import oriented, refine, resample, sample
+from icefront_dask.fronts.refine import look_across, oriented, refine, resample, sample
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Scene", "lines_of", "near_lines", "paths"]
 
 _ALIKE_PX = 3.0
+_END_REACH_PX = 6.0
 
 
 @dataclass(frozen=True)
@@ -168,10 +170,24 @@ def lines_of(path: Pixels, level: Image, edge: Float, scene: Scene) -> list[Floa
         if scene.walls is not None:
             xy = isolate.reach_walls(xy, scene.walls, options.reach_wall_px)
         else:
-            strength = _largest_around(scene.front, np.floor(xy[:, ::-1]).astype(np.intp), 1)
-            xy = isolate.strong_stretch(xy, strength, options.min_end_share)
+            xy = _without_coasts(xy, level, scene)
         lines.append(xy)
     return lines
+
+
+def _without_coasts(xy: Float, level: Image, scene: Scene) -> Float:
+    """Cut the ends of a line that run on past the front, where no fjord says where it ends."""
+    options = scene.options
+    seen = look_across(xy, scene.front, level, reach=_END_REACH_PX, weak=options.weak_threshold)
+    start, stop = front_stretch(
+        xy,
+        seen.peak,
+        seen.contrast,
+        strength=options.end_strength,
+        direction=options.end_direction,
+        offset=options.end_offset,
+    )
+    return xy[start:stop]
 
 
 def _without_bare(xy: Float, edge: Float, scene: Scene) -> list[Float]:

@@ -27,7 +27,6 @@ __all__ = [
     "open_ends",
     "reach_walls",
     "split",
-    "strong_stretch",
     "trim_walls",
 ]
 
@@ -139,25 +138,6 @@ def clip(xy: Float, inside: Mask) -> Float:
     """Return the longest run of a line whose vertices lie inside; 1 px outside at a time does not end it."""
     pieces = split(xy, ~lookup(inside, xy), tolerance=1)
     return max(pieces, key=len) if pieces else xy[:0]
-
-
-def strong_stretch(xy: Float, strength: Float, share: float) -> Float:
-    """Cut ends that are weaker than the line: the stretch with the largest sum of strength over a bar stays.
-
-    Parameters
-    ----------
-    xy : (n, 2) float64 ndarray
-        Line with about one vertex a pixel.
-    strength : (n,) float64 ndarray
-        Front probability on it.
-    share : float
-        The bar, as a share of the median strength; 0 keeps the whole line.
-    """
-    total = np.concatenate([[0.0], np.cumsum(strength - share * np.median(strength))])
-    lowest = np.minimum.accumulate(total)
-    stop = int((total - lowest).argmax())
-    start = int(total[: stop + 1].argmin())
-    return xy[start:stop] if stop - start > 1 else xy
 
 
 def trim_walls(xy: Float, walls: Walls, wall_px: float) -> Float:

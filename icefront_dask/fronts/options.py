@@ -35,7 +35,9 @@ class FrontOptions:
     wall_px: float
     parallel_px: float
     reach_wall_px: float
-    min_end_share: float
+    end_strength: float
+    end_direction: float
+    end_offset: float
     min_length_m: float
     min_width_share: float
     min_length_px: float

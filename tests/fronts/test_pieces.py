@@ -304,17 +304,6 @@ def test_lines_separate_inland_from_the_sea():
     assert not isolate.separated([right], ends, walls)
 
 
-def test_weak_ends_are_cut_and_weak_middles_stay():
-    line = np.column_stack([np.arange(60.0), np.zeros(60)])
-    strength = np.full(60, 0.9)
-    assert np.array_equal(isolate.strong_stretch(line, strength, 0.5), line)
-    strength[:12] = strength[-8:] = 0.3
-    strength[30:34] = 0.0
-    assert isolate.strong_stretch(line, strength, 0.5)[[0, -1], 0].tolist() == [12.0, 51.0]
-    assert np.array_equal(isolate.strong_stretch(line, strength, 0.0), line)
-    assert np.array_equal(isolate.strong_stretch(line, np.zeros(60), 0.5), line)
-
-
 def test_ends_reach_the_wall_if_it_is_near():
     walls = isolate.Walls(channel(SHAPE, 20.0))
     near = np.column_stack([np.arange(33.0, 60.0), np.full(27, 40.0)])

@@ -1,0 +1,87 @@
+"""Where a line stops being a front, for scenes whose fjord is not known.
+
+Past its end a front's ridge goes on along fjord walls and coasts: weaker, in another direction, and with less
+difference of the ice output from one side to the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from icefront_dask.fronts.refine import smooth_line
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Float: TypeAlias = npt.NDArray[np.float64]
+
+__all__ = ["front_stretch", "heaviest_run"]
+
+_ALONG_PX = 5.0  # evidence is smoothed along the line by this
+_TANGENT_PX = 3.0
+_ASKEW = 0.7  # cosine to the front's direction below which a vertex speaks against it
+_MOST = 2.0  # one vertex says no more than this
+
+
+def front_stretch(
+    xy: Float, peak: Float, contrast: Float, *, strength: float, direction: float, offset: float
+) -> tuple[int, int]:
+    """Return the stretch of a line that is front rather than wall or coast.
+
+    Each vertex speaks for or against the front; the stretch with the largest sum stays, as of log-odds. What
+    speaks are the log-odds of the ridge and, as far as the ice output does not tell glacier from ocean there, how
+    far the line turns from the front's main direction.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64 ndarray
+        Line with about one vertex a pixel.
+    peak : (n,) float64 ndarray
+        Front probability on it.
+    contrast : (n,) float64 ndarray
+        Ice probability inland less that seaward, NaN where unknown.
+    strength, direction, offset : float
+        Weights of the ridge's log-odds, of the direction, and of neither; 0 for all keeps the whole line.
+
+    Returns
+    -------
+    start, stop : int
+    """
+    n = len(xy)
+    if n < 3 or (strength == 0 and direction == 0 and offset == 0):
+        return 0, n
+    probable = np.clip(peak, 0.01, 0.99)
+    sure = np.clip(np.nan_to_num(contrast, nan=0.0), 0.0, 1.0)
+    odds = _calm(np.log(probable / (1 - probable)))
+    doubt = 1.0 - _calm(sure)
+    tangent = np.gradient(smooth_line(xy, _TANGENT_PX), axis=0)
+    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
+    start, stop = 0, n
+    for _ in range(2):
+        main = _main_direction(tangent[start:stop], (probable * sure)[start:stop])
+        along = _calm(np.abs(tangent @ main))
+        gain = strength * odds + direction * doubt * (along - _ASKEW) + offset
+        start, stop = heaviest_run(np.clip(gain, -_MOST, _MOST))
+    return (start, stop) if stop - start > 2 else (0, n)
+
+
+def heaviest_run(gain: Float) -> tuple[int, int]:
+    """Return start and stop of the run of values with the largest sum, empty where none is positive."""
+    total = np.concatenate([[0.0], np.cumsum(gain)])
+    stop = int((total - np.minimum.accumulate(total)).argmax())
+    return int(total[: stop + 1].argmin()), stop
+
+
+def _calm(values: Float) -> Float:
+    calm: Float = gaussian_filter1d(values, _ALONG_PX, mode="nearest")
+    return calm
+
+
+def _main_direction(tangent: Float, weight: Float) -> Float:
+    """Return the direction that a weighted set of directions has most of, whatever their sign."""
+    moments = np.einsum("ni,nj,n->ij", tangent, tangent, weight + 1e-9)
+    main: Float = np.linalg.eigh(moments)[1][:, -1]
+    return main
