@@ -1,21 +1,21 @@
-"""Commands from pixels to lines: ``segment``, ``trace``, ``score``."""
+"""Commands from pixels to lines: ``segment``, ``trace``."""
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  typer resolves it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from icefront_dask.cli.options import AsJson, Family, Model, RegionName, RegionsFile, one_region
-from icefront_dask.cli.output import note, progress, result
+from icefront_dask.cli.output import progress, result
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from icefront_dask.regions import Region
 
-__all__ = ["score", "segment", "trace"]
+__all__ = ["segment", "trace"]
 
 
 def segment(
@@ -69,51 +69,6 @@ def trace(
     fronts = trace_store(store, region=_place(regions, region), family=family)
     write_fronts(fronts, out)
     result({**_statuses(fronts), "output": out}, as_json=as_json)
-
-
-def score(
-    data: Annotated[Path, typer.Argument(help="Folder of images with their true fronts.")],
-    layout: Annotated[
-        str,
-        typer.Option("--layout", help="scenes: NAME.tif + NAME.geojson; pairs: images/ + labels_1px/; caffe; calfin."),
-    ],
-    lines: Annotated[Path | None, typer.Option("--lines", help="Write each predicted front here.")] = None,
-    model: Model = "auto",
-    pixel_size: Annotated[
-        float, typer.Option("--pixel-size", help="Metres a pixel of images without a georeference.")
-    ] = 30.0,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for scores.csv, .md and .json.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Predict the fronts of labelled images and measure how far off they are.
-
-    Images without a label are predicted too, and named.
-
-    \b
-    Example:  icefront score helheim-scenes --layout scenes --lines out/lines
-    """
-    from icefront_dask.runs.scoring import score_folder
-
-    with progress() as report:
-        scores, found = score_folder(data, layout, model=model, lines=lines, pixel_size_m=pixel_size, report=report)
-    labelled = set() if scores is None else set(scores.images["name"])
-    if scores is not None:
-        if not as_json:
-            note(scores.to_markdown())
-        if out is not None:
-            scores.write(out)
-    result(
-        {
-            "images": len(found),
-            "labelled": len(labelled),
-            "unlabelled": sorted(set(found) - labelled),
-            "status": {name: front.status for name, front in sorted(found.items())},
-            **({} if scores is None else scores.pooled | {"images": len(found)}),
-            "intervals": {} if scores is None else scores.intervals,
-            "lines": lines,
-        },
-        as_json=as_json,
-    )
 
 
 def _place(regions: Path | None, name: str | None) -> Region | str | None:

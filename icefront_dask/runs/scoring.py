@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from icefront_dask.errors import ConfigError, InputError
 from icefront_dask.runs.images import front_of_image
 from icefront_dask.score import read_dataset, score_lines, unlabelled_images, write_line
+from icefront_dask.score.compare import compare_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from icefront_dask.runs.images import ImageFront
     from icefront_dask.score import Scores
 
     Report = Callable[[str, int, int], None]
 
-__all__ = ["score_folder"]
+__all__ = ["compare_folder", "draw_worst", "score_folder"]
 
 
 def score_folder(
@@ -72,6 +77,64 @@ def score_folder(
     if not len(dataset):
         return None, fronts
     return score_lines({sample.name: fronts[sample.name].line for sample in dataset}, dataset), fronts
+
+
+def draw_worst(data: str | Path, layout: str, fronts: dict[str, ImageFront], scores: Scores, folder: Path) -> None:
+    """Write ``worst.png`` into a folder: the images whose fronts are farthest off.
+
+    Raises
+    ------
+    ConfigError
+        Without matplotlib.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise ConfigError("the picture of the worst cases needs matplotlib: pip install 'icefront_dask[plot]'")
+    from icefront_dask.score.figure import worst_cases
+
+    dataset = read_dataset(data, layout, unlabelled="skip")
+    worst_cases(dataset, {sample.name: fronts[sample.name].line for sample in dataset}, scores, folder / "worst.png")
+
+
+def compare_folder(
+    data: str | Path,
+    layout: str,
+    models: Sequence[str],
+    *,
+    pixel_size_m: float = 30.0,
+    report: Report | None = None,
+) -> tuple[pd.DataFrame, dict[str, Scores]]:
+    """Score several models on the labelled images of a folder.
+
+    Parameters
+    ----------
+    data, layout, pixel_size_m, report
+        As in :func:`score_folder`.
+    models : sequence of str
+        Names, or paths of weights.
+
+    Returns
+    -------
+    table : DataFrame
+        See :func:`icefront_dask.score.compare.compare_scores`.
+    scores : dict of str to Scores
+        By model.
+
+    Raises
+    ------
+    InputError
+        No image has a label, a model is named twice, and as in :func:`score_folder`.
+    """
+    if double := [name for name, count in Counter(models).items() if count > 1]:
+        raise InputError(f"the model {double[0]} is named twice; name each once")
+    found: dict[str, Scores] = {}
+    for model in models:
+        scores, _ = score_folder(data, layout, model=model, pixel_size_m=pixel_size_m, report=report)
+        if scores is None:
+            raise InputError(f"{data}: no image has a label, so there is nothing to compare")
+        found[model] = scores
+    return compare_scores(found), found
 
 
 def _write_lines(folder: Path, fronts: dict[str, ImageFront]) -> None:

@@ -18,7 +18,20 @@ from icefront_dask.runs import images
 from icefront_dask.simulate.archive import read_truth
 from tests.runs import tiny
 
-COMMANDS = ("simulate", "search", "cube", "segment", "trace", "series", "score", "run", "train", "demo")
+COMMANDS = (
+    "simulate",
+    "providers",
+    "search",
+    "cube",
+    "segment",
+    "trace",
+    "series",
+    "score",
+    "compare",
+    "run",
+    "train",
+    "demo",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -122,6 +135,7 @@ def test_score_of_scenes(icefront, labelled, model, tmp_path):
     assert outcome.json["unlabelled"] == [unknown]
     assert outcome.json["without_front"] in {0, 1}
     assert (tmp_path / "scores" / "scores.md").exists()
+    assert (tmp_path / "scores" / "worst.png").exists()
     for name in (known, unknown):
         (feature,) = json.loads((tmp_path / "lines" / f"{name}.geojson").read_text())["features"]
         assert feature["properties"]["status"] == outcome.json["status"][name]
@@ -132,6 +146,25 @@ def test_score_of_scenes(icefront, labelled, model, tmp_path):
         with rasterio.open(folder / f"{name}.tif") as source:
             bounds = rasterio.warp.transform_bounds(source.crs, 4326, *source.bounds)
         assert shapely.box(*bounds).buffer(1e-3).covers(line)
+
+
+def test_compare_of_two_models(icefront, labelled, model, tmp_path):
+    folder, (known, _) = labelled
+    other = tmp_path / "other.safetensors"
+    shutil.copy(model, other)
+    shutil.copy(model.with_suffix(".json"), other.with_suffix(".json"))
+    outcome = icefront(
+        "compare", folder, "--layout", "scenes", "--model", model, "--model", other, "--out", tmp_path / "out", "--json"
+    )
+    assert outcome.status == 0
+    first, second = outcome.json["models"]
+    assert (first["model"], second["model"]) == (str(model), str(other))
+    assert first["mean_px"] == second["mean_px"]
+    assert len(pd.read_csv(tmp_path / "out" / "compare.csv")) == 2
+    assert (tmp_path / "out" / "other" / "scores.csv").exists()
+    assert icefront("compare", folder, "--layout", "scenes", "--model", model, "--model", model).status == 2
+    (folder / f"{known}.geojson").unlink()
+    assert icefront("compare", folder, "--layout", "scenes", "--model", model).status == 2
 
 
 def test_score_of_a_folder_without_labels(icefront, labelled, model):
