@@ -35,6 +35,9 @@ class Band:
     ``mtl`` is the href of a Landsat Level 1 metadata file and the band's name in it; scale and offset are then
     read from there. With ``thermal_constants`` (K1, K2) the scaled number is a radiance L, and the value is the
     brightness temperature ``K2 / ln(K1 / L + 1)``.
+
+    ``annotation`` is the href of a radar image's calibration file, beside which its other annotation lies.
+    ``grid`` is the affine transform that the item states; a file whose header says another one is not read.
     """
 
     variable: str
@@ -48,6 +51,8 @@ class Band:
     saturation_bit: int | None = None
     mtl: tuple[str, str] | None = None
     thermal_constants: tuple[float, float] | None = None
+    annotation: str | None = None
+    grid: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ class Collection:
         Exoatmospheric irradiance by variable, W m-2 um-1.
     thermal_constants : tuple of float, optional
         K1 (W m-2 sr-1 um-1) and K2 (K).
+    annotation : mapping of str to tuple of str
+        Variable to asset keys of its calibration annotation: the numbers are those of a radar image.
     """
 
     id: str
@@ -108,6 +115,7 @@ class Collection:
     level_1: bool = False
     esun: Mapping[str, float] = field(default_factory=dict)
     thermal_constants: tuple[float, float] | None = None
+    annotation: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def variables(self, item: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the variables that an item has, in the order of ``VARIABLES``."""
@@ -159,6 +167,12 @@ class Collection:
                     break
         return found
 
+    def annotation_of(self, item: Mapping[str, Any], variable: str) -> str | None:
+        """Return the href of a variable's calibration annotation, if the item has it."""
+        assets = item.get("assets") or {}
+        keys = self.annotation.get(variable, ())
+        return next((str(assets[key]["href"]) for key in keys if assets.get(key)), None)
+
     def _asset_key(self, item: Mapping[str, Any], variable: str) -> str | None:
         assets = item.get("assets") or {}
         return next((key for key in self.assets.get(variable, ()) if assets.get(key)), None)
@@ -178,6 +192,8 @@ class Collection:
             zero_is_nodata=self.zero_is_nodata,
             dtype=stated.get("data_type") or self.dtype,
             saturation_bit=self.saturation_bits.get(variable),
+            annotation=self.annotation_of(item, variable),
+            grid=_stated_grid(item, asset) if self.geometry in {"rtc", "ortho"} else None,
         )
         return self._level_1_band(item, band, stated) if self.level_1 and self.calibration == "reflectance" else band
 
@@ -249,6 +265,20 @@ def stated_of(asset: Mapping[str, Any]) -> dict[str, Any]:
                 out[name] = value
                 break
     return out
+
+
+def _stated_grid(item: Mapping[str, Any], asset: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """Affine transform that an item states for an asset; that of the whole item only where all assets share it."""
+    stated = asset.get("proj:transform")
+    if stated is None and not any((a or {}).get("proj:transform") for a in (item.get("assets") or {}).values()):
+        band: Any = next(iter(asset.get("raster:bands") or ()), {})
+        item_wide = (item.get("properties") or {}).get("proj:transform")
+        spacing = band.get("spatial_resolution") if isinstance(band, dict) else None
+        if item_wide and (spacing is None or math.isclose(float(spacing), abs(float(item_wide[0])), rel_tol=0.01)):
+            stated = item_wide
+    if not isinstance(stated, list | tuple) or len(stated) < 6:
+        return None
+    return tuple(float(v) for v in stated[:6])
 
 
 def _sun_elevation(item: Mapping[str, Any]) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ROLES", "read", "write"]
 
 ROLES = ("outline", "fjord", "flowline", "box", "reference_line", "grounding_line")
-_COLUMNS = ("name", "kind", "role", "basin", "elevation", "crs")
+_COLUMNS = ("name", "kind", "role", "basin", "elevation", "geoid", "crs")
 _SEAM_M = 1e-3  # parts which were split at a seam of longitude and latitude are joined within this distance
 
 
@@ -102,6 +102,7 @@ def _assemble(path: Path, name: str, rows: list[Any], file_crs: pyproj.CRS) -> R
         kind=_text(outline.kind) or "outlet",
         flowlines=tuple(_joined(_moved(row.geometry, project)) for row in by_role["flowline"]),
         elevation=_text(outline.elevation),
+        geoid=_text(outline.geoid),
         basin=_text(outline.basin),
         **single,
     )
@@ -173,6 +174,7 @@ def _rows(region: Region, crs: str) -> list[dict[str, Any]]:
         "kind": region.kind,
         "basin": region.basin,
         "elevation": region.elevation,
+        "geoid": region.geoid,
         "crs": region.crs,
     }
     geometries: list[tuple[str, Any]] = [("outline", region.outline)]

@@ -67,7 +67,9 @@ class Region:
     reference_line, grounding_line : LineString or MultiLineString, optional
         Zero line of ice-shelf positions; where the ice begins to float.
     elevation : str, optional
-        Href of an elevation model.
+        Elevation above the geoid in m: href of a GeoTIFF, or ``cop-dem-glo-30`` for the Copernicus model's tiles.
+    geoid : str, optional
+        Height of the geoid above the WGS 84 ellipsoid in m: a number, or the href of a GeoTIFF.
     basin : str, optional
         The drainage basin which statistics are grouped by.
 
@@ -88,6 +90,7 @@ class Region:
     reference_line: Any = None
     grounding_line: Any = None
     elevation: str | None = None
+    geoid: str | None = None
     basin: str | None = None
 
     def __post_init__(self) -> None:
@@ -125,7 +128,7 @@ class Region:
 
     def _key(self) -> tuple[Any, ...]:
         geometries = tuple(None if g is None else shapely.to_wkb(g) for g in self._geometries())
-        return (self.name, self.crs, self.kind, self.elevation, self.basin, geometries)
+        return (self.name, self.crs, self.kind, self.elevation, self.geoid, self.basin, geometries)
 
     def _geometries(self) -> tuple[Any, ...]:
         return (*(getattr(self, role) for role in _GEOMETRIES), *self.flowlines)
@@ -189,7 +192,7 @@ class Region:
             for role, g in zip(_GEOMETRIES, self._geometries(), strict=False)
         }
         out["flowlines"] = [_plain(mapping(line)) for line in self.flowlines]
-        return out | {"elevation": self.elevation, "basin": self.basin}
+        return out | {"elevation": self.elevation, "geoid": self.geoid, "basin": self.basin}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Region:
@@ -250,7 +253,7 @@ def read_regions(path: str | Path, names: Sequence[str] | None = None) -> list[R
     ----------
     path : path
         One row a (region, role) with the columns name, kind, role (outline, fjord, flowline, box,
-        reference_line, grounding_line), basin, elevation and crs (the working CRS); only ``name`` and the
+        reference_line, grounding_line), basin, elevation, geoid and crs (the working CRS); only ``name`` and the
         geometry are needed. Without ``role`` each row is an outline; without ``crs`` the working CRS is that
         of :func:`working_crs`.
     names : sequence of str, optional

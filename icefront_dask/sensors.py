@@ -26,6 +26,7 @@ from icefront_dask._landsat import (
     LandsatSensor,
     landsat_sensor,
 )
+from icefront_dask.config import section
 from icefront_dask.errors import CatalogError, ConfigError, NotGeoreferencedError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "CALIBRATIONS",
     "FAMILIES",
     "GEOMETRIES",
+    "SIGMA_M",
     "TABLE",
     "VARIABLES",
     "Band",
@@ -42,6 +44,10 @@ __all__ = [
     "collection_for",
     "user_collection",
 ]
+
+GRD_GEOMETRIES = ("auto", "range_doppler", "gcp_front_height", "gcp")
+SIGMA_M = {"rtc": 10.0, "range_doppler": 30.0, "ortho": 30.0, "gcp_front_height": 100.0, "gcp": 300.0}
+"""Standard error of a pixel's place where a collection states none, by geometry."""
 
 _SR = (2.75e-05, -0.2)  # USGS Landsat Collection 2 Level 2 surface reflectance
 _ST = (0.00341802, 149.0)  # surface temperature, kelvin
@@ -67,6 +73,21 @@ _RTC_AWS = dataclasses.replace(
     nodata=0.0,
     pixel_size_m=20.0,
 )
+_GRD = Collection(
+    id="sentinel-1-grd",
+    family="sentinel-1",
+    assets={p: (p,) for p in ("hh", "hv", "vv", "vh")},
+    calibration="gamma0",
+    geometry="gcp_front_height",
+    geolocation_sigma_m=100.0,
+    nodata=0.0,
+    zero_is_nodata=True,
+    dtype="uint16",
+    pixel_size_m=10.0,
+    resolution_m=20.0,
+    sensor="C-SAR",
+    annotation={p: (f"schema-calibration-{p}",) for p in ("hh", "hv", "vv", "vh")},
+)
 _LANDSAT_L2 = Collection(
     id="landsat-c2-l2",
     family="landsat",
@@ -86,6 +107,8 @@ TABLE: dict[str, Collection] = {
     for entry in (
         _RTC,
         _RTC_AWS,
+        _GRD,
+        dataclasses.replace(_GRD, id="sentinel1-grd"),
         _LANDSAT_L2,
         dataclasses.replace(_LANDSAT_L2, id="landsat-c2l2-sr"),
         dataclasses.replace(_LANDSAT_L2, id="landsat-c2l2-st"),
@@ -94,8 +117,6 @@ TABLE: dict[str, Collection] = {
     )
 }
 _NOT_GEOREFERENCED = {
-    "sentinel-1-grd": "sentinel-1-rtc",
-    "sentinel1-grd": "sentinel-1-rtc",
     "sentinel-1-slc": "sentinel-1-rtc",
     "sentinel1-slc": "sentinel-1-rtc",
 }
@@ -115,7 +136,7 @@ def collection_for(item: Mapping[str, Any], extra: Mapping[str, Any] | None = No
     Raises
     ------
     NotGeoreferencedError
-        For Sentinel-1 GRD and SLC, whose pixels lie in radar geometry.
+        For Sentinel-1 SLC, and for GRD without its annotation, whose pixels lie in radar geometry.
     ConfigError
         For a collection that is in neither, with what to add to the configuration.
     """
@@ -127,6 +148,8 @@ def collection_for(item: Mapping[str, Any], extra: Mapping[str, Any] | None = No
             f"{_NOT_GEOREFERENCED[name]!r}, or correct the scenes yourself and declare them as a collection "
             "of their own with its geometry"
         )
+    if name in TABLE and TABLE[name].annotation:
+        return _grd(TABLE[name], item)
     if extra and name in extra:
         entry = extra[name]
         declared = entry if isinstance(entry, Collection) else user_collection(name, **entry)
@@ -149,6 +172,32 @@ def _placed(entry: Collection, item: Mapping[str, Any]) -> Collection:
     platform = str(properties.get("platform") or "").lower().replace("_", "-") or None
     sensor = next((str(i).upper() for i in properties.get("instruments") or ()), None)
     return dataclasses.replace(entry, platform=entry.platform or platform, sensor=entry.sensor or sensor)
+
+
+def _grd(entry: Collection, item: Mapping[str, Any]) -> Collection:
+    """Resolve a ground range product, which its annotation places, or on the user's flag its control points."""
+    wanted = str(section("cube")["grd_geometry"])
+    if wanted not in GRD_GEOMETRIES:
+        raise ConfigError(f"cube.grd_geometry is {wanted!r}; it must be one of {', '.join(GRD_GEOMETRIES)}")
+    annotated = all(entry.annotation_of(item, v) for v in entry.variables(item))
+    if wanted != "gcp" and not annotated:
+        raise NotGeoreferencedError(
+            f"item {item.get('id')!r} of collection {entry.id!r} lies in radar geometry and has no annotation "
+            "(assets schema-calibration-hh …) to correct it by: its ground control points and any transform in the "
+            "item misplace a front by hundreds of metres; use 'sentinel-1-rtc', declare corrected scenes as a "
+            "collection of their own with its geometry, or set cube.grd_geometry to gcp to take them as they are"
+        )
+    properties = item.get("properties", {})
+    spacing = float(properties.get("sar:pixel_spacing_range") or entry.pixel_size_m)
+    placed = dataclasses.replace(_placed(entry, item), pixel_size_m=spacing, resolution_m=max(spacing, 20.0))
+    if wanted != "gcp":
+        return dataclasses.replace(placed, geometry="gcp_front_height" if wanted == "auto" else wanted)
+    return dataclasses.replace(
+        placed,
+        geometry="gcp",
+        geolocation_sigma_m=SIGMA_M["gcp"],
+        calibration="gamma0" if annotated else "uncalibrated",
+    )
 
 
 def _landsat(entry: Collection, item: Mapping[str, Any]) -> Collection:
@@ -274,7 +323,7 @@ def user_collection(
             "them as they are"
         )
     default_m = 20.0 if family == "sentinel-1" else 30.0
-    sigma = {"rtc": 10.0, "range_doppler": 30.0, "ortho": 30.0, "gcp_front_height": 100.0, "gcp": 300.0}[geometry]
+    sigma = SIGMA_M[geometry]
     keys = {v: (a,) if isinstance(a, str) else tuple(a) for v, a in assets.items()}
     return Collection(
         id=name,

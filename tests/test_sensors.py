@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 
+import dask
 import pytest
 
 from icefront_dask._landsat import band_of_file, earth_sun_distance_au, level_1_from_mtl, toa_reflectance
@@ -341,8 +342,9 @@ def test_real_items_resolve(real_data):
             assert any(word in title for word in expected[collection.sensor]), (name, title)
             assert set(collection.quality_assets(scene)) == {"qa_pixel", "qa_radsat"}, name
         else:
-            assert set(bands) == {"vv", "vh"}
-    assert set(seen) == set(TABLE) - {"sentinel-1-rtc"}
+            assert set(bands) in ({"vv", "vh"}, {"hh", "hv"})
+            assert all(bool(band.annotation) == scene["collection"].endswith("grd") for band in bands.values())
+    assert set(seen) == set(TABLE) - {"sentinel-1-rtc", "sentinel-1-grd"}
 
 
 def test_real_landsat_2_items_state_the_table_scaling(real_data):
@@ -365,8 +367,44 @@ def test_real_saturation_bits(real_data):
                     assert band.saturation_bit == fields[f"band{number}"], (name, variable)
 
 
-def test_real_grd_and_slc_are_refused(real_data):
+def test_real_slc_is_refused_and_real_grd_is_placed_by_its_annotation(real_data):
+    modes = set()
     for _, scene in _real_items(real_data):
-        if scene.get("collection") in {"sentinel1-grd", "sentinel1-slc"}:
+        if scene.get("collection") == "sentinel1-slc":
             with pytest.raises(NotGeoreferencedError):
                 collection_for(scene)
+        if scene.get("collection") == "sentinel1-grd":
+            collection = collection_for(scene)
+            assert (collection.geometry, collection.geolocation_sigma_m) == ("gcp_front_height", 100.0)
+            assert collection.pixel_size_m == {"EW": 40.0, "IW": 10.0}[scene["properties"]["sar:instrument_mode"]]
+            band = next(iter(collection.bands(scene).values()))
+            assert "/annotation/calibration/calibration-" in band.annotation
+            assert band.grid is None  # its proj:transform places nothing
+            modes.add(scene["properties"]["sar:instrument_mode"])
+            for asset in [key for key in scene["assets"] if key.startswith("schema-calibration")]:
+                del scene["assets"][asset]
+            with pytest.raises(NotGeoreferencedError, match="no annotation"):
+                collection_for(scene)
+            with dask.config.set({"icefront.cube.grd_geometry": "gcp"}):
+                taken = collection_for(scene)
+            assert (taken.geometry, taken.calibration, taken.geolocation_sigma_m) == ("gcp", "uncalibrated", 300.0)
+    assert modes == {"EW", "IW"}
+
+
+def test_the_geometry_of_ground_range_products_is_one_of_a_list():
+    scene = item("S1A", "sentinel-1-grd", {"hh": asset(), "schema-calibration-hh": asset()})
+    with (
+        dask.config.set({"icefront.cube.grd_geometry": "guess"}),
+        pytest.raises(ConfigError, match="auto, range_doppler, gcp_front_height, gcp"),
+    ):
+        collection_for(scene)
+
+
+def test_the_transform_that_an_item_states_comes_with_its_bands():
+    item_wide, own = [30, 0, 4e5, 0, -30, 7e6], [15, 0, 4e5, 0, -15, 7e6, 0, 0, 1]
+    scene = landsat(names=("green", "nir08"), **{"proj:transform": item_wide})
+    assert collection_for(scene).bands(scene)["nir"].grid == tuple(item_wide)
+    scene["assets"]["nir08"]["proj:transform"] = own
+    bands = collection_for(scene).bands(scene)
+    assert bands["nir"].grid == tuple(own[:6])
+    assert bands["green"].grid is None  # the item's may be that of another resolution

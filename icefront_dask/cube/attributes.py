@@ -11,7 +11,7 @@ import xarray as xr
 from icefront_dask.cube.quality import cf_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from icefront_dask.cube.scene import Scene
 
@@ -39,7 +39,6 @@ _LONG_NAMES = {
     "grey": "grey values as delivered",
 }
 _QUANTITIES = {
-    "gamma0": "terrain-corrected gamma0, linear power",
     "sigma0": "sigma0, linear power",
     "reflectance": "reflectance",
     "uncalibrated": "uncalibrated",
@@ -130,18 +129,30 @@ SCENE_COORDINATES = (
 GAP_FRACTION = {"long_name": "share of the pixels of the grid that are not usable", "units": "1"}
 
 
-def variable_attributes(name: str, calibration: str) -> dict[str, Any]:
-    """Return the attributes of one variable (units, calibration, how it was resampled), or of ``quality``."""
+def variable_attributes(name: str, calibration: str, geometries: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the attributes of one variable (units, calibration, how it was resampled), or of ``quality``.
+
+    `geometries` are those of the scenes: gamma0 is terrain-corrected in RTC scenes, else that of the ellipsoid.
+    """
     if name == "quality":
         return {**cf_attributes(), "grid_mapping": "spatial_ref", "resampling": "nearest"}
     thermal = name == "thermal" and calibration == "reflectance"
+    quantity = _gamma0(set(geometries)) if calibration == "gamma0" else _QUANTITIES[calibration]
     return {
-        "long_name": _LONG_NAMES[name] if thermal else f"{_LONG_NAMES[name]}, {_QUANTITIES[calibration]}",
+        "long_name": _LONG_NAMES[name] if thermal else f"{_LONG_NAMES[name]}, {quantity}",
         "units": "K" if thermal else "1",
         "calibration": calibration,
         "grid_mapping": "spatial_ref",
         "resampling": "bilinear over valid pixels",
     }
+
+
+def _gamma0(geometries: set[str]) -> str:
+    if geometries <= {"rtc"}:
+        return "terrain-corrected gamma0, linear power"
+    if "rtc" not in geometries:
+        return "gamma0 on the ellipsoid, linear power"
+    return "gamma0, linear power, terrain-corrected where geometry is rtc, else on the ellipsoid"
 
 
 def cube_attributes(region: Any, family: str, calibrations: Mapping[str, str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class ReadOptions:
     block_px: int = 2048
     border_erosion_px: int = 2
     on_read_error: str = "raise"
+    on_grid_mismatch: str = "raise"
     access: Access = field(default_factory=Access)
 
     @classmethod
@@ -52,14 +53,16 @@ class ReadOptions:
             For an unknown key or value.
         """
         values = section("cube", **overrides)
-        if values["on_read_error"] not in {"raise", "flag"}:
-            raise ConfigError(f"on_read_error {values['on_read_error']!r} is not one of raise, flag")
+        for key, allowed in (("on_read_error", ("raise", "skip", "flag")), ("on_grid_mismatch", ("raise", "header"))):
+            if values[key] not in allowed:
+                raise ConfigError(f"{key} {values[key]!r} is not one of {', '.join(allowed)}")
         get_reader(values["reader"])
         return cls(
             reader=values["reader"],
             block_px=int(values["block_px"]),
             border_erosion_px=int(values["border_erosion_px"]),
             on_read_error=values["on_read_error"],
+            on_grid_mismatch=values["on_grid_mismatch"],
             access=Access.resolve(),
         )
 
@@ -95,8 +98,8 @@ def read_scenes(
     Raises
     ------
     ReadError
-        For a file that cannot be read, with ``on_read_error: raise``; with ``flag`` its pixels carry
-        ``READ_FAILED``.
+        For a file that cannot be read, with ``on_read_error: raise``. With ``flag`` its pixels carry
+        ``READ_FAILED``, with ``skip`` those of its whole scene do.
     NotGeoreferencedError
         For a file without CRS.
     """
@@ -105,11 +108,19 @@ def read_scenes(
     out: dict[str, npt.NDArray[Any]] = {name: np.full(shape, np.nan, np.float32) for name in variables}
     out["quality"] = np.full(shape, Quality.NODATA, QUALITY_DTYPE)
     blocks = block_grid(geobox, options.block_px)
+    strict = replace(options, on_read_error="raise") if options.on_read_error == "skip" else options
     for slot, scene in enumerate(scenes):
-        for index in np.ndindex(*blocks.shape.yx):
-            rows, columns = blocks.roi[index]
-            for name, values in read_block(scene, blocks[index], variables, options).items():
-                out[name][slot, rows, columns] = values
+        try:
+            for index in np.ndindex(*blocks.shape.yx):
+                rows, columns = blocks.roi[index]
+                for name, values in read_block(scene, blocks[index], variables, strict).items():
+                    out[name][slot, rows, columns] = values
+        except ReadError:
+            if options.on_read_error != "skip":
+                raise
+            for name in variables:
+                out[name][slot] = np.nan
+            out["quality"][slot] = _failed(scene.sources, geobox)
     return out
 
 
@@ -117,6 +128,9 @@ def read_block(
     scene: Scene, geobox: Any, variables: Sequence[str], options: ReadOptions
 ) -> dict[str, npt.NDArray[Any]]:
     """Read one block of one scene.
+
+    With ``on_read_error: skip`` a file that cannot be read takes all items of its scene with it, here over the block;
+    :func:`read_scenes` takes the whole scene.
 
     Parameters
     ----------
@@ -141,13 +155,19 @@ def read_block(
         erosion_px=options.border_erosion_px,
         slc_radius_m=_SLC_RADIUS_M if slc_off else None,
     )
-    needs_halo = slc_off or any(source.kind == "sar" for source in scene.sources)
+    needs_halo = slc_off or any(source.kind in {"sar", "grd"} for source in scene.sources)
     padded = geobox.pad(halo) if needs_halo else geobox
     reader = get_reader(options.reader)
     fused: tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.uint16]] | None = None
-    for source in scene.sources:
-        part = _read_source(source, padded, variables, options, reader)
-        fused = part if fused is None else decode.fuse(fused, part)
+    try:
+        for source in scene.sources:
+            part = _read_source(source, padded, variables, options, reader)
+            fused = part if fused is None else decode.fuse(fused, part)
+    except ReadError:
+        if options.on_read_error != "skip":
+            raise
+        empty = {name: np.full(padded.shape.yx, np.nan, np.float32) for name in variables}
+        fused = (empty, _failed(scene.sources, padded))
     assert fused is not None, "a scene has at least one item"
     inner = np.s_[halo:-halo, halo:-halo] if needs_halo else np.s_[:, :]
     out: dict[str, npt.NDArray[Any]] = {name: np.ascontiguousarray(band[inner]) for name, band in fused[0].items()}
@@ -164,18 +184,37 @@ def _read_source(
     if not bands:
         return values, np.full(shape, Quality.NODATA, QUALITY_DTYPE)
     try:
-        raw = reader.read(_requests(source, bands, options.access), geobox)
-        decoded, quality = _decode(source, bands, raw, geobox, options)
+        decoded, quality = _read_decoded(source, bands, geobox, options, reader)
     except ReadError:
-        if options.on_read_error == "raise":
+        if options.on_read_error != "flag":
             raise
-        quality = np.full(shape, Quality.NODATA, QUALITY_DTYPE)
-        quality[_footprint(source, geobox)] |= np.uint16(Quality.READ_FAILED)
-        return values, quality
+        return values, _failed([source], geobox)
     return values | decoded, quality
 
 
-def _requests(source: Source, bands: Sequence[Band], access: Access) -> list[BandRequest]:
+def _failed(sources: Sequence[Source], geobox: Any) -> npt.NDArray[np.uint16]:
+    """Return the quality where items could not be read: nodata, and what they would have covered so flagged."""
+    quality = np.full(geobox.shape.yx, Quality.NODATA, QUALITY_DTYPE)
+    for source in sources:
+        quality[_footprint(source, geobox)] |= np.uint16(Quality.READ_FAILED)
+    return quality
+
+
+def _read_decoded(
+    source: Source, bands: Sequence[Band], geobox: Any, options: ReadOptions, reader: Reader
+) -> tuple[dict[str, npt.NDArray[np.float32]], npt.NDArray[np.uint16]]:
+    if source.radar is None:
+        raw = reader.read(_requests(source, bands, options), geobox)
+        return _decode(source, bands, raw, geobox, options)
+    from icefront_dask.cube.radar import read_grd
+
+    power = read_grd(source.item_id, bands, source.radar, geobox, options.access)
+    if all(band.annotation is None for band in bands):
+        return decode.decode_grey(power)
+    return decode.decode_sar(power, erosion_px=options.border_erosion_px, zero_is_nodata=False)
+
+
+def _requests(source: Source, bands: Sequence[Band], options: ReadOptions) -> list[BandRequest]:
     requests = []
     for band in bands:
         nodata = 0.0 if band.nodata is None and band.zero_is_nodata else band.nodata
@@ -188,7 +227,8 @@ def _requests(source: Source, bands: Sequence[Band], access: Access) -> list[Ban
                 dtype=read_dtype(source.kind, band.dtype),
                 resampling="bilinear",
                 nodata=nodata,
-                access=access,
+                access=options.access,
+                grid=band.grid if options.on_grid_mismatch == "raise" else None,
             )
         )
     for role, href in source.quality_hrefs:
@@ -201,7 +241,7 @@ def _requests(source: Source, bands: Sequence[Band], access: Access) -> list[Ban
                 dtype="uint16",
                 resampling="nearest",
                 fill=_QA_PIXEL_FILL if role == "qa_pixel" else 0,
-                access=access,
+                access=options.access,
             )
         )
     return requests

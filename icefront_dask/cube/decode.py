@@ -182,7 +182,11 @@ def decode_landsat(
 
 
 def decode_sar(
-    power: Mapping[str, Floats], *, erosion_px: int, cross: frozenset[str] = frozenset({"hv", "vh"})
+    power: Mapping[str, Floats],
+    *,
+    erosion_px: int,
+    cross: frozenset[str] = frozenset({"hv", "vh"}),
+    zero_is_nodata: bool = True,
 ) -> tuple[dict[str, Floats], Bits]:
     """Decode one radar scene in linear power.
 
@@ -200,6 +204,8 @@ def decode_sar(
         Width of the rim in pixels.
     cross : frozenset of str
         Which variables are cross-polarised.
+    zero_is_nodata : bool
+        ``False`` where only NaN is nodata, and zero a measurement below the noise floor.
 
     Returns
     -------
@@ -215,7 +221,8 @@ def decode_sar(
     noise = np.zeros(shape, bool)
     co_seen = any(name not in cross for name in power)
     for name, band in power.items():
-        empty = ~(band > 0)  # NaN, 0 and the small negatives of some processors
+        # NaN, 0 and the small negatives of some processors
+        empty = ~(band > 0) if zero_is_nodata else np.isnan(band)
         outside = _blocks_of(empty)
         floor = empty & ~outside & (band >= 0) if name in cross and co_seen else np.zeros(shape, bool)
         rim = _dilate(outside, erosion_px) & ~empty if erosion_px else np.zeros(shape, bool)

@@ -70,6 +70,8 @@ class Opened:
         How to fetch and sign.
     dtype : str, optional
         Data type that the numbers will be read as.
+    placed : bool
+        Whether the file must have a CRS and an affine transform; radar images before correction have neither.
     **options
         As ``overview_level``.
 
@@ -88,7 +90,9 @@ class Opened:
         For an href that may not be opened, and a host that must not be spoken to.
     """
 
-    def __init__(self, href: str, label: str, access: Access, dtype: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, href: str, label: str, access: Access, dtype: str | None = None, *, placed: bool = True, **options: Any
+    ) -> None:
         self.href, self.label = href, label
         self._files: list[RemoteFile] = []
         check_href(href, owner=label, allow_hosts=access.trusted())
@@ -100,7 +104,7 @@ class Opened:
         except RasterioError as error:
             raise self.explain(error) from None
         try:
-            _check(self.dataset, label, href, access, dtype)
+            _check(self.dataset, label, href, access, dtype, placed=placed)
         except IcefrontError:
             self.close()
             raise
@@ -183,9 +187,9 @@ def open_gtiff(
         opened.close()
 
 
-def _check(dataset: Any, label: str, shown: str, access: Access, dtype: str | None) -> None:
+def _check(dataset: Any, label: str, shown: str, access: Access, dtype: str | None, *, placed: bool) -> None:
     """Refuse a dataset that cannot be placed, not be read as `dtype`, or would fill the memory."""
-    if dataset.crs is None or dataset.transform.is_identity:
+    if placed and (dataset.crs is None or dataset.transform.is_identity):
         how = "only ground control points" if dataset.gcps[0] else "no CRS"
         raise NotGeoreferencedError(
             f"{label}: {shown} has {how}; it cannot be placed. Use a terrain-corrected product, or write "

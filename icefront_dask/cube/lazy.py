@@ -66,7 +66,7 @@ def load(
         Only these; default: all that any scene has.
     extra_collections : mapping, optional
         Collections of the run's configuration.
-    on_read_error : {"raise", "flag"}, optional
+    on_read_error : {"raise", "skip", "flag"}, optional
         Default: the configuration.
 
     Returns
@@ -90,8 +90,9 @@ def load(
     geobox = region.geobox(resolution)
     arrays = _lazy_arrays(found, geobox, names, options)
     calibrations = calibrations_of(found, names)
+    geometries = {scene.geometry for scene in found}
     data = {
-        name: xr.Variable(("time", "y", "x"), array, variable_attributes(name, calibrations.get(name, "")))
+        name: xr.Variable(("time", "y", "x"), array, variable_attributes(name, calibrations.get(name, ""), geometries))
         for name, array in arrays.items()
     }
     gaps = xr.Variable(("time",), invalid(arrays["quality"]).mean(axis=(1, 2), dtype="float32"), dict(GAP_FRACTION))

@@ -6,6 +6,7 @@ grid up to GDAL's approximation of the coordinate transform (1/8 of a pixel).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import rasterio
 import rasterio.warp
+from affine import Affine
 from odc.geo.converters import rio_geobox
 from odc.geo.geobox import GeoboxTiles
 from odc.geo.overlap import compute_reproject_roi
@@ -29,14 +31,14 @@ from rasterio.enums import Resampling
 
 from icefront_dask.catalog.access import Access
 from icefront_dask.cube.gdal import gdal_env, open_gtiff
-from icefront_dask.errors import ConfigError
+from icefront_dask.errors import ConfigError, GridError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-__all__ = ["READERS", "BandRequest", "OdcReader", "Reader", "get_reader"]
+__all__ = ["READERS", "BandRequest", "OdcReader", "Reader", "check_grid", "get_reader"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class BandRequest:
         Value of an integer array where there is no data.
     access : Access
         How to fetch and sign; default: the configuration.
+    grid : tuple of float, optional
+        Affine transform that the item states; where the file's header says another one it is refused.
     """
 
     name: str
@@ -71,6 +75,7 @@ class BandRequest:
     nodata: float | None = None
     fill: int = 0
     access: Access = field(default_factory=Access.resolve)
+    grid: tuple[float, ...] | None = None
 
     @property
     def fill_value(self) -> float | int:
@@ -171,6 +176,7 @@ class _GTiffReader:
     ) -> tuple[Any, npt.NDArray[Any]]:
         r = self.request
         with open_gtiff(r.href, r.label, r.access, r.dtype) as dataset:
+            check_grid(dataset, r)
             overlap = compute_reproject_roi(rio_geobox(dataset), dst_geobox, ttol=0.9 if cfg.nearest else 0.05)
             rows, columns = (slice(part.start, part.stop) for part in overlap.roi_dst)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
@@ -214,6 +220,27 @@ def _overview(shrink: int, levels: Sequence[int]) -> int | None:
     """Index of the coarsest overview that is not coarser than the grid."""
     fitting = [index for index, level in enumerate(levels) if level <= shrink]
     return fitting[-1] if fitting else None
+
+
+def check_grid(dataset: Any, request: BandRequest) -> None:
+    """Refuse a file whose header places it elsewhere than its item states.
+
+    Raises
+    ------
+    GridError
+        Where a corner lies more than a pixel off.
+    """
+    if request.grid is None:
+        return
+    stated, header = Affine(*request.grid), dataset.transform
+    corners = [(0, 0), (dataset.width, 0), (0, dataset.height), (dataset.width, dataset.height)]
+    off = max(math.dist(~header @ (stated @ corner), corner) for corner in corners)
+    if not off <= 1.0:
+        raise GridError(
+            f"{request.label}: the item states the transform {list(request.grid)}, the header of {request.href} "
+            f"{list(header)[:6]}: they lie {off:.3g} pixels apart; correct the item, leave it out, or set "
+            "cube.on_grid_mismatch to header where the file is right"
+        )
 
 
 _NO_TIME = datetime(1970, 1, 1)  # noqa: DTZ001  odc-loader wants it naive

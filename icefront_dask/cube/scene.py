@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -12,13 +13,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from icefront_dask.errors import CatalogError, InputError, MissingAssetError, NoItemsError
-from icefront_dask.sensors import FAMILIES, VARIABLES, Band, collection_for
+from icefront_dask.config import section
+from icefront_dask.errors import CatalogError, ConfigError, InputError, MissingAssetError, NoItemsError
+from icefront_dask.sensors import FAMILIES, SIGMA_M, VARIABLES, Band, collection_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Scene", "Source", "item_dicts", "scenes"]
+__all__ = ["Radar", "Scene", "Source", "item_dicts", "scenes"]
 
 _SAME_OVERPASS_S = 300  # neighbouring slices and rows of one overpass begin 24-30 s apart
 _SLC_FAILURE = np.datetime64("2003-05-31T21:42:35", "ns")
@@ -27,11 +29,32 @@ _LANDSAT = re.compile(r"^L[COTEM](\d\d)_L(\d)\w\w_(\d{6})_(\d{8})_")
 
 
 @dataclass(frozen=True)
+class Radar:
+    """How radar images are placed.
+
+    Parameters
+    ----------
+    geometry : {"range_doppler", "gcp_front_height", "gcp"}
+        Over the elevation, at the height of the front, or by the product's control points as they are.
+    freeboard_m : float
+        Height of the front above the geoid.
+    elevation, geoid : str, optional
+        As of a region.
+    """
+
+    geometry: str
+    freeboard_m: float = 30.0
+    elevation: str | None = None
+    geoid: str | None = None
+
+
+@dataclass(frozen=True)
 class Source:
     """What of one item is needed to read it. Hrefs are unsigned.
 
     ``kind`` is how its numbers are decoded: ``sar`` linear power, ``landsat`` numbers with quality bands,
-    ``grey`` as they are. ``footprint`` is well-known binary in longitude and latitude.
+    ``grd`` a radar image that `radar` places, ``grey`` as they are. ``footprint`` is well-known binary in
+    longitude and latitude.
     """
 
     item_id: str
@@ -41,6 +64,7 @@ class Source:
     dropped_bit: bool = False
     slc_off: bool = False
     footprint: bytes | None = None
+    radar: Radar | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -159,9 +183,9 @@ def scenes(
         raise InputError(f"family {family!r} is not one of {', '.join(FAMILIES)}")
     parsed = []
     for item in _touching(sorted(item_dicts(items), key=lambda i: str(i.get("id"))), region):
-        collection = collection_for(item, extra_collections)
+        collection = _over_ground(collection_for(item, extra_collections), region)
         if family in {None, collection.family}:
-            parsed.append(_Parsed(item, collection, variables))
+            parsed.append(_Parsed(item, collection, variables, _radar(collection, region)))
     parsed = _without_level_1_twins(parsed)
     if not parsed:
         where = f" over region {region.name!r}" if region is not None else ""
@@ -174,7 +198,9 @@ def scenes(
 class _Parsed:
     """One item with its properties read out."""
 
-    def __init__(self, item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None) -> None:
+    def __init__(
+        self, item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None, radar: Radar | None
+    ) -> None:
         p = item.get("properties") or {}
         self.id = str(item["id"])
         self.time = _time(item)
@@ -186,14 +212,44 @@ class _Parsed:
         datatake = p.get("s1:datatake_id") or p.get("sat:absolute_orbit")
         if collection.family == "landsat" and not self.orbit:
             self.orbit = _path_of(self.id)
-        self.source = _source(item, collection, variables, self.time)
+        self.source = _source(item, collection, variables, self.time, radar)
         known = self.orbit or datatake
         # Without an orbit nothing says that two items belong together.
         pass_key = (str(datatake or ""), str(self.orbit), self.direction) if known else ("item", self.id, "")
         self.key = (collection.id, self.platform, collection.calibration, *pass_key)
 
 
-def _source(item: Mapping[str, Any], collection: Any, variables: Sequence[str] | None, time: np.datetime64) -> Source:
+def _over_ground(collection: Any, region: Any) -> Any:
+    """Place radar images over a region's elevation where it states one, unless the user wants otherwise."""
+    if not collection.annotation or collection.geometry not in {"gcp_front_height", "range_doppler"}:
+        return collection
+    wanted = section("cube")["grd_geometry"]
+    elevation = getattr(region, "elevation", None)
+    if wanted == "range_doppler" and elevation is None:
+        raise ConfigError(
+            "cube.grd_geometry is range_doppler, but the region states no elevation; give it one "
+            "(an href, or cop-dem-glo-30), or set cube.grd_geometry to gcp_front_height"
+        )
+    if elevation is None or wanted == "gcp_front_height":
+        return collection
+    return dataclasses.replace(collection, geometry="range_doppler", geolocation_sigma_m=SIGMA_M["range_doppler"])
+
+
+def _radar(collection: Any, region: Any) -> Radar | None:
+    if not collection.annotation:
+        return None
+    elevation = getattr(region, "elevation", None) if collection.geometry == "range_doppler" else None
+    geoid = None if collection.geometry == "gcp" else getattr(region, "geoid", None)
+    return Radar(collection.geometry, float(section("cube")["freeboard_m"]), elevation, geoid)
+
+
+def _source(
+    item: Mapping[str, Any],
+    collection: Any,
+    variables: Sequence[str] | None,
+    time: np.datetime64,
+    radar: Radar | None,
+) -> Source:
     has = collection.variables(item)
     if variables is None:
         wanted = [name for name in has if name not in _WHERE_ASKED] or None
@@ -209,7 +265,9 @@ def _source(item: Mapping[str, Any], collection: Any, variables: Sequence[str] |
                 f"item {item['id']!r} of collection {collection.id!r} has no asset {role!r}, without which "
                 "fill, clouds and saturation are unknown; leave the item out"
             )
-    if collection.calibration in {"gamma0", "sigma0"}:
+    if radar is not None:
+        kind = "grd"
+    elif collection.calibration in {"gamma0", "sigma0"}:
         kind = "sar"
     else:
         kind = "landsat" if hrefs or collection.calibration == "reflectance" else "grey"
@@ -222,6 +280,7 @@ def _source(item: Mapping[str, Any], collection: Any, variables: Sequence[str] |
         dropped_bit=collection.sensor in {"MSS", "TM", "ETM+"},
         slc_off=bool(collection.platform == "landsat-7" and time > _SLC_FAILURE),
         footprint=shapely.to_wkb(shapely.geometry.shape(geometry)) if geometry else None,
+        radar=radar,
     )
 
 

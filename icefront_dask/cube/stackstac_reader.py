@@ -14,6 +14,7 @@ from rasterio.vrt import WarpedVRT
 from stackstac.rio_reader import AutoParallelRioReader, ThreadLocalRioDataset
 
 from icefront_dask.cube.gdal import GDAL_OPTIONS, Opened, gdal_env
+from icefront_dask.cube.readers import check_grid
 from icefront_dask.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class _GTiffReader(AutoParallelRioReader):  # type: ignore[misc]
             self._opened.append(file)
             self._closing.callback(file.close)
             dataset = file.dataset
+            check_grid(dataset, r)
             nodata = dataset.nodata if dataset.nodata is not None else r.nodata
             with self.gdal_env.open_vrt:
                 vrt = WarpedVRT(

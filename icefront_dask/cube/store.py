@@ -126,8 +126,9 @@ def create_store(
         store, path=cube.group, zarr_format=3, overwrite=True, attributes={"generator": _GENERATOR}
     )
     calibrations = calibrations_of(scenes, variables)
+    geometries = {scene.geometry for scene in scenes}
     for name, packing in packings.items():
-        attributes = {**attrs_of.variable_attributes(name, calibrations[name]), **packing.attributes}
+        attributes = {**attrs_of.variable_attributes(name, calibrations[name], geometries), **packing.attributes}
         _slots(group, name, packing.dtype, packing.fill, attributes, template)
     quality = attrs_of.variable_attributes("quality", "")
     _slots(group, "quality", QUALITY_DTYPE, int(Quality.NODATA), quality, template)

@@ -295,7 +295,7 @@ def test_stackstac_refuses_grids_that_it_cannot_express(tmp_path):
 def test_unknown_reader_is_a_config_error():
     with pytest.raises(ConfigError, match=r"'gdalwarp'.*odc, stackstac"):
         ReadOptions.resolve(reader="gdalwarp")
-    with pytest.raises(ConfigError, match=r"on_read_error 'ignore'.*raise, flag"):
+    with pytest.raises(ConfigError, match=r"on_read_error 'ignore'.*raise, skip, flag"):
         ReadOptions.resolve(on_read_error="ignore")
 
 
