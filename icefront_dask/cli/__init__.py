@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icefront_dask.cli.archive import cube, search, simulate
+from icefront_dask.cli.calibrate import calibrate
 from icefront_dask.cli.change import series
 from icefront_dask.cli.lines import score, segment, trace
 from icefront_dask.cli.workflow import demo, run, train
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (simulate, search, cube, segment, trace, series, score, run, train, demo):
+for _command in (simulate, search, cube, segment, trace, series, score, run, train, calibrate, demo):
     app.command()(_command)
 
 

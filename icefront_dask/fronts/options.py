@@ -47,6 +47,9 @@ class FrontOptions:
     ice_weight: float
     smooth_line_px: float
     max_smoothing_px: float
+    pixel_error_px: float
+    uncertainty_factor: float
+    uncertainty_doubt: float
     min_valid_share: float
     accept_confidence: float
     reject_confidence: float

@@ -12,6 +12,7 @@ from scipy.spatial import KDTree
 
 from icefront_dask.errors import InputError
 from icefront_dask.fronts import isolate, screen
+from icefront_dask.fronts.calibrate import uncertainty_px
 from icefront_dask.fronts.candidates import Scene, lines_of, near_lines, paths
 from icefront_dask.fronts.options import FrontOptions, resolve
 from icefront_dask.fronts.refine import look_across
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TracedFront", "trace_scene"]
 
-_PIXEL_ERROR_PX = 0.3
 _MARGIN_PX = 24  # kept round the fjord
 _AGREE_REACH_PX = 6.0  # how far apart the outputs may show one front
 _SEEN_PX = 2.0  # an output confirms a vertex within this distance
@@ -59,7 +59,7 @@ class TracedFront:
     status : Status
     reason : Reason
     uncertainty_px : float
-        Standard deviation across the line: what the outputs' spread implies and 0.3 px, in quadrature.
+        Standard deviation across the line, see :func:`icefront_dask.fronts.calibrate.uncertainty_px`.
     length_px : float
     parts : dict of str to float
         What the confidence is made of, see :data:`icefront_dask.fronts.screen.PARTS`; further ``spread_px``
@@ -317,7 +317,6 @@ def _finish(piece: _Piece, unique: float, detached: bool, options: FrontOptions)
     parts = {**piece.parts, "uniqueness": unique}
     value = screen.confidence(parts, options)
     status, reason = screen.judge(value, parts, options, detached=detached, open_ends=piece.open_ends)
-    spread = parts["spread_px"]
     return TracedFront(
         xy=piece.xy,
         confidence=value,
@@ -325,7 +324,7 @@ def _finish(piece: _Piece, unique: float, detached: bool, options: FrontOptions)
         gap_fraction=1.0 - parts["gap"],
         status=status,
         reason=reason,
-        uncertainty_px=math.hypot(spread, _PIXEL_ERROR_PX) if math.isfinite(spread) else math.nan,
+        uncertainty_px=uncertainty_px(parts["spread_px"], value, options),
         length_px=piece.length,
         parts={**parts, "open_ends": float(piece.open_ends)},
     )

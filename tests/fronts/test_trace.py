@@ -258,5 +258,6 @@ def test_uncertainty_is_the_spread_that_the_ridge_implies():
     ridge = norm.cdf((rows + 1.5) / 2) - norm.cdf((rows - 1.5) / 2)
     ice = norm.cdf(-rows / 2)
     wide = [np.broadcast_to(values, SHAPE).astype(np.float32) for values in (ice, ridge)]
-    (front,) = trace_scene(*wide, np.ones(SHAPE, dtype=bool), pixel_size_m=30.0)
+    own = {"uncertainty_factor": 1.0, "uncertainty_doubt": 0.0}
+    (front,) = trace_scene(*wide, np.ones(SHAPE, dtype=bool), pixel_size_m=30.0, options=own)
     assert front.uncertainty_px == pytest.approx(np.hypot(2.0, 0.3), rel=0.12)
