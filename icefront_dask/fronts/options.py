@@ -13,19 +13,30 @@ from icefront_dask.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FrontOptions", "from_config", "resolve"]
+__all__ = ["METHODS", "FrontOptions", "from_config", "resolve"]
+
+METHODS = ("outputs", "calfin", "caffe")
 
 
 @dataclass(frozen=True)
 class FrontOptions:
-    """Resolved settings, one field a key of section ``fronts``."""
+    """Resolved settings, one field a key of section ``fronts``.
 
+    Raises
+    ------
+    ConfigError
+        For an unknown method.
+    """
+
+    method: str
     threshold: float
     faint_threshold: float
     weak_threshold: float
     smooth_px: float
     min_ridge_px: int
     fill_px: int
+    land_elevation_m: float
+    second_look: bool
     support_px: float
     support_contrast: float
     unsupported_penalty: float
@@ -66,6 +77,10 @@ class FrontOptions:
     weight_uniqueness: float
     weight_gap: float
     weight_cloud: float
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(f"no {self.method!r} for fronts.method; there are: {', '.join(METHODS)}")
 
 
 @cache

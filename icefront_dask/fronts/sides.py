@@ -44,12 +44,15 @@ class Sides:
     edge : (n, 2) float64 ndarray
         Points x, y of the edge (level 0.5), at most a pixel apart along it; the centre of pixel [r, c] is
         (c + 0.5, r + 0.5).
+    lines : tuple of (n, 2) float64 ndarray
+        The same points in order, one array a stretch.
     detached : bool
         Water lies between the glacier and ice that separates it from the ocean.
     """
 
     level: Float
     edge: npt.NDArray[np.float64]
+    lines: tuple[npt.NDArray[np.float64], ...]
     detached: bool
 
 
@@ -104,8 +107,9 @@ def find_sides(
     ocean = np.isin(np.arange(n_low + 1), ocean_ids)[lows]
     level[high & ~glacier] = 0.0
     level[low & ~ocean] = 1.0
-    edge = _edge(level, inside, glacier, ocean)
-    return Sides(level, edge, detached) if len(edge) >= _MIN_CONTACT_PX else None
+    lines = _lines(level, inside, glacier, ocean)
+    edge = np.concatenate([np.empty((0, 2)), *lines])
+    return Sides(level, edge, lines, detached) if len(edge) >= _MIN_CONTACT_PX else None
 
 
 def _fill(ice: Float, known: Mask, domain: Mask, reach: int) -> Float:
@@ -159,14 +163,16 @@ def _at(labels: Labels, sizes: npt.NDArray[Any], anchor: Point, length: float) -
     return int(labels[rows[nearest], cols[nearest]])
 
 
-def _edge(level: Float, inside: Mask, glacier: Mask, ocean: Mask) -> npt.NDArray[np.float64]:
-    pieces = find_contours(level, 0.5, mask=inside)
-    if not pieces:
-        return np.empty((0, 2))
-    points = np.concatenate(pieces)
-    # Each vertex lies on the grid line between two neighbouring pixels: one of its coordinates is whole.
-    below, above = np.floor(points).astype(np.intp), np.ceil(points).astype(np.intp)
-    a, b = (below[:, 0], below[:, 1]), (above[:, 0], above[:, 1])
-    common = (glacier[a] | glacier[b]) & (ocean[a] | ocean[b])
-    edge: npt.NDArray[np.float64] = points[common][:, ::-1] + 0.5
-    return edge
+def _lines(level: Float, inside: Mask, glacier: Mask, ocean: Mask) -> tuple[npt.NDArray[np.float64], ...]:
+    """Return the stretches of the level's contour at 0.5 that run between glacier and ocean."""
+    found = []
+    for points in find_contours(level, 0.5, mask=inside):
+        # Each vertex lies on the grid line between two neighbouring pixels: one of its coordinates is whole.
+        below, above = np.floor(points).astype(np.intp), np.ceil(points).astype(np.intp)
+        a, b = (below[:, 0], below[:, 1]), (above[:, 0], above[:, 1])
+        common = (glacier[a] | glacier[b]) & (ocean[a] | ocean[b])
+        change = np.flatnonzero(np.diff(common.astype(np.int8))) + 1
+        pieces = np.split(points, change)
+        starts = np.concatenate([[0], change])
+        found += [piece[:, ::-1] + 0.5 for piece, start in zip(pieces, starts, strict=True) if common[start]]
+    return tuple(found)

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     GAPS = "gaps"
     """Too much of the line is bridged over pixels without data or without a sign of a front."""
     CLOUDS = "clouds"
+    ONE_SIDED = "one_sided"
+    """Nearly everything round the line is ice (CALFIN's test of balance)."""
     PARTIAL = "partial"
     """The line covers too little of the fjord's width."""
     LEAVES_SCENE = "leaves_scene"

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy.spatial import KDTree
 
 from icefront_dask.errors import InputError
-from icefront_dask.fronts import isolate, screen
-from icefront_dask.fronts.calibrate import uncertainty_px
+from icefront_dask.fronts import isolate
+from icefront_dask.fronts.calfin import square_crop
 from icefront_dask.fronts.candidates import Scene, lines_of, near_lines, paths
+from icefront_dask.fronts.judged import Piece, TracedFront, finished, least_length, measured, published, worth
 from icefront_dask.fronts.options import FrontOptions, resolve
-from icefront_dask.fronts.refine import look_across
+from icefront_dask.fronts.published import caffe_published, calfin_published
+from icefront_dask.fronts.refine import oriented, resample
 from icefront_dask.fronts.ridge import bounding_slices, ridge_pixels
 from icefront_dask.fronts.sides import find_sides
 from icefront_dask.fronts.status import Reason, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -30,72 +31,14 @@ if TYPE_CHECKING:
     Float: TypeAlias = npt.NDArray[np.float64]
     Pixels: TypeAlias = npt.NDArray[np.intp]
     Flow: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+    LookAgain: TypeAlias = Callable[[slice, slice], tuple[Image, Image]]
 
 __all__ = ["TracedFront", "trace_scene"]
 
 _MARGIN_PX = 24  # kept round the fjord
-_AGREE_REACH_PX = 6.0  # how far apart the outputs may show one front
-_SEEN_PX = 2.0  # an output confirms a vertex within this distance
 _FAINT_PX = 8  # shorter pieces of a faint ridge are noise
 _FAINT_APART_PX = 3.0
 _APART_PX = 15.0  # another front is at least that far away
-
-
-@dataclass(frozen=True)
-class TracedFront:
-    """One front of a scene.
-
-    Attributes
-    ----------
-    xy : (n, 2) float64 ndarray
-        Pixel x, y; the centre of pixel [r, c] is (c + 0.5, r + 0.5). The glacier is on the left as one looks
-        at the image. Empty for the statuses no_front and failed.
-    confidence : float
-        0 to 1, see :func:`icefront_dask.fronts.screen.confidence`.
-    fjord_share : float
-        Share of the fjord's width that the line covers; NaN without a fjord.
-    gap_fraction : float
-        Share of the line over pixels without data, or where neither output shows a front.
-    status : Status
-    reason : Reason
-    uncertainty_px : float
-        Standard deviation across the line, see :func:`icefront_dask.fronts.calibrate.uncertainty_px`.
-    length_px : float
-    parts : dict of str to float
-        What the confidence is made of, see :data:`icefront_dask.fronts.screen.PARTS`; further ``spread_px``
-        and ``open_ends``.
-    """
-
-    xy: Float
-    confidence: float
-    fjord_share: float
-    gap_fraction: float
-    status: Status
-    reason: Reason
-    uncertainty_px: float
-    length_px: float
-    parts: dict[str, float] = dataclasses.field(default_factory=dict)
-
-    @classmethod
-    def none(cls, status: Status, reason: Reason) -> TracedFront:
-        """Return the record of a scene without a line."""
-        nan = math.nan
-        return cls(np.empty((0, 2)), nan, nan, nan, status, reason, nan, nan)
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A refined line and what is measured on it."""
-
-    xy: Float
-    parts: dict[str, float]
-    extent: isolate.Extent | None
-    open_ends: int
-    confidence: float
-
-    @property
-    def length(self) -> float:
-        return _length(self.xy)
 
 
 def trace_scene(
@@ -107,6 +50,8 @@ def trace_scene(
     fjord: Mask | None = None,
     flow: Flow | Sequence[Flow] | None = None,
     cloud: Mask | None = None,
+    elevation_m: npt.NDArray[np.floating[Any]] | None = None,
+    look_again: LookAgain | None = None,
     options: FrontOptions | Mapping[str, Any] | None = None,
 ) -> list[TracedFront]:
     """Trace the front of one scene.
@@ -116,7 +61,8 @@ def trace_scene(
     Pixels of the ridge which the ice output does not confirm earn nothing on the way; where the ridge has gaps or
     stops, a fainter ridge or the edge between glacier and ocean goes on for it. Of this path and that of the ridge
     alone the one with the better confidence and coverage stays. The line is cut to the fjord, moved to sub-pixel
-    place and judged.
+    place and judged. A line that is not accepted is looked at again, where that can be done, and the better of both
+    stays. With ``method: calfin`` or ``caffe`` the lines are those of the published post-processing.
 
     Parameters
     ----------
@@ -132,6 +78,10 @@ def trace_scene(
         Inland and seaward end of each flowline within the grid.
     cloud : (H, W) bool ndarray, optional
         Cloudy pixels; they lower the confidence.
+    elevation_m : (H, W) ndarray, optional
+        Height above sea level; what lies above ``land_elevation_m`` is no ocean. NaN where it is not known.
+    look_again : callable, optional
+        Returns P(ice) and P(front) of the given rows and columns, a square, predicted from them alone.
     options : FrontOptions or mapping, optional
         Settings; those that are missing are the packaged ones.
 
@@ -152,7 +102,11 @@ def trace_scene(
     _check(ice, front, valid, fjord, cloud, pixel_size_m)
     whole = np.ones(ice.shape, dtype=bool) if fjord is None else np.asarray(fjord, dtype=bool)
     known = np.asarray(valid, dtype=bool) & np.isfinite(ice) & np.isfinite(front)
-    window = bounding_slices(whole, _MARGIN_PX)
+    if elevation_m is not None:
+        high = np.nan_to_num(elevation_m, nan=-np.inf) > settings.land_elevation_m
+        ice = np.where(high, np.float32(1), ice)
+    published_form = settings.method != "outputs"
+    window = bounding_slices(whole, max(whole.shape) if published_form else _MARGIN_PX)
     if window is None or (known & whole).sum() < max(settings.min_valid_share * whole.sum(), 1):
         return [TracedFront.none(Status.FAILED, Reason.NO_VALID_PIXELS)]
     top, left = window[0].start, window[1].start
@@ -167,8 +121,46 @@ def trace_scene(
         pixel_size_m=pixel_size_m,
         options=settings,
     )
-    traced = _trace(scene)
-    return [dataclasses.replace(one, xy=one.xy + np.array([left, top])) for one in traced]
+    if published_form:
+        return _published(scene, look_again)
+    traced = [dataclasses.replace(one, xy=one.xy + np.array([left, top])) for one in _trace(scene)]
+    if look_again is None or not settings.second_look:
+        return traced
+    masks = {"fjord": fjord, "cloud": cloud, "elevation_m": elevation_m}
+    return [_second_look(one, look_again, valid, masks, pixel_size_m, settings) for one in traced]
+
+
+def _second_look(
+    first: TracedFront,
+    look_again: LookAgain,
+    valid: Mask,
+    masks: Mapping[str, Any],
+    pixel_size_m: float,
+    options: FrontOptions,
+) -> TracedFront:
+    """Return a front as it is seen in a square crop round it, if that is the better one."""
+    if first.status not in {Status.REVIEW, Status.REJECTED}:
+        return first
+    crop = square_crop(np.floor(first.xy[:, ::-1]).astype(np.intp), valid.shape)
+    ice, front = look_again(*crop)
+    own = {name: None if mask is None else mask[crop] for name, mask in masks.items()}
+    found = trace_scene(ice, front, valid[crop], pixel_size_m=pixel_size_m, **own, options=options)[0]
+    if not found.confidence > first.confidence:
+        return first
+    return dataclasses.replace(found, xy=found.xy + np.array([crop[1].start, crop[0].start]))
+
+
+def _published(scene: Scene, look_again: LookAgain | None) -> list[TracedFront]:
+    """Return the lines of a published method, measured as all others are."""
+    if scene.options.method == "calfin":
+        lines = calfin_published(scene.ice, scene.front, scene.domain, look_again)
+    else:
+        lines = caffe_published(scene.ice, scene.domain, scene.pixel_size_m)
+    traced = [
+        published(measured(oriented(resample(line.xy), scene.ice), scene.ice, scene), line.reason, scene.options)
+        for line in lines
+    ]
+    return traced or [TracedFront.none(Status.NO_FRONT, Reason.NO_RIDGE)]
 
 
 def _check(ice: Image, front: Image, valid: Mask, fjord: Mask | None, cloud: Mask | None, pixel_size_m: float) -> None:
@@ -196,63 +188,21 @@ def _trace(scene: Scene) -> list[TracedFront]:
     level = np.where(scene.known, level, np.float32(np.nan))
     edge = np.empty((0, 2)) if sides is None else sides.edge
     groups = [
-        [_measure(xy, level, scene) for xy in lines_of(path, level, edge, scene)]
+        [measured(xy, level, scene) for xy in lines_of(path, level, edge, scene)]
         for path in paths(ridge, faint, edge, level, scene)
     ]
     if not any(groups):
         return [TracedFront.none(Status.NO_FRONT, Reason.NO_RIDGE)]
-    groups = [[piece for piece in group if piece.length >= _least_length(piece, scene)] for group in groups]
+    groups = [[piece for piece in group if piece.length >= least_length(piece, scene)] for group in groups]
     if not any(groups):
         return [TracedFront.none(Status.NO_FRONT, Reason.TOO_SHORT)]
-    best = max(groups, key=lambda group: max(map(_worth, group), default=0.0))
-    main, *pieces = sorted(best, key=lambda piece: -_worth(piece) * math.sqrt(piece.length))
+    best = max(groups, key=lambda group: max(map(worth, group), default=0.0))
+    main, *pieces = sorted(best, key=lambda piece: -worth(piece) * math.sqrt(piece.length))
     chosen = [main, *_others(main, pieces, ridge, edge, level, scene)]
     near = near_lines(ridge, [piece.xy for piece in chosen], options.support_px)
     unique = float(near.mean()) if len(ridge) else math.nan
     detached = sides is not None and sides.detached
-    return [_finish(piece, unique, detached, options) for piece in chosen]
-
-
-def _measure(xy: Float, level: Image, scene: Scene) -> _Piece:
-    options = scene.options
-    across = look_across(xy, scene.front, level, reach=_AGREE_REACH_PX, weak=options.weak_threshold)
-    known = isolate.lookup(scene.known, xy)
-    # Beside a gap the ridge has no centre, but it is there.
-    ridge = (np.abs(across.ridge) <= _SEEN_PX) | (np.isnan(across.ridge) & (across.peak > 0))
-    seen = known & (ridge | (np.abs(across.crossing) <= _SEEN_PX))
-    contrast = across.contrast[np.isfinite(across.contrast)]
-    extent = None
-    if scene.walls is not None:
-        extent = isolate.extent(xy, scene.walls, scene.known, options.reach_wall_px)
-    spread = screen.spread_px(across)
-    parts = {
-        "ridge": float(across.peak[known].mean()) if known.any() else 0.0,
-        "sharpness": screen.sharpness(spread),
-        "contrast": float(np.clip(contrast.mean(), 0.0, 1.0)) if len(contrast) else 0.0,
-        "agreement": screen.agreement(across, silent=scene.silent),
-        "coverage": math.nan if extent is None else extent.share,
-        "uniqueness": math.nan,
-        "gap": float(seen.mean()),
-        "cloud": 1.0 if scene.cloud is None else 1.0 - float(isolate.lookup(scene.cloud, xy).mean()),
-        "spread_px": spread,
-    }
-    ends = isolate.open_ends(xy, scene.known) if extent is None else extent.open_ends
-    return _Piece(xy, parts, extent, ends, screen.confidence(parts, options))
-
-
-def _worth(piece: _Piece) -> float:
-    # Length counts for little: a path that returns along a rift is longer than the front.
-    if piece.extent is None:
-        return piece.confidence**2 * math.sqrt(piece.length)
-    return piece.confidence * piece.extent.share
-
-
-def _least_length(piece: _Piece, scene: Scene) -> float:
-    options = scene.options
-    least = options.min_length_m / scene.pixel_size_m
-    if piece.extent is not None:
-        least = min(least, options.min_width_share * (piece.extent.chord + piece.extent.missing))
-    return max(least, options.min_length_px)
+    return [finished(piece, unique, detached, options) for piece in chosen]
 
 
 def _ridges(scene: Scene) -> tuple[Pixels, Pixels]:
@@ -275,7 +225,7 @@ def _ridges(scene: Scene) -> tuple[Pixels, Pixels]:
     return ridge, faint
 
 
-def _others(main: _Piece, pieces: list[_Piece], ridge: Pixels, edge: Float, level: Image, scene: Scene) -> list[_Piece]:
+def _others(main: Piece, pieces: list[Piece], ridge: Pixels, edge: Float, level: Image, scene: Scene) -> list[Piece]:
     """Further fronts in a fjord: apart from those before, long, and shown by both outputs."""
     options = scene.options
     chosen, waiting = [main], list(pieces)
@@ -288,8 +238,8 @@ def _others(main: _Piece, pieces: list[_Piece], ridge: Pixels, edge: Float, leve
             rest = rest[near_lines(rest, [left], options.support_px)]
             none = np.empty((0, 2), dtype=np.intp)
             candidates = paths(rest, none, left, level, scene)[:1]
-            waiting = [_measure(xy, level, scene) for path in candidates for xy in lines_of(path, level, edge, scene)]
-            waiting = sorted(waiting, key=_worth, reverse=True)
+            waiting = [measured(xy, level, scene) for path in candidates for xy in lines_of(path, level, edge, scene)]
+            waiting = sorted(waiting, key=worth, reverse=True)
             if not waiting or not _is_other(waiting[0], main, scene):
                 break
         piece = waiting.pop(0)
@@ -298,7 +248,7 @@ def _others(main: _Piece, pieces: list[_Piece], ridge: Pixels, edge: Float, leve
     return chosen[1:]
 
 
-def _needs_more(chosen: list[_Piece], scene: Scene) -> bool:
+def _needs_more(chosen: list[Piece], scene: Scene) -> bool:
     """Return whether the fronts leave a way from a flowline's inland end to its seaward end."""
     if scene.walls is None:
         return False
@@ -306,29 +256,8 @@ def _needs_more(chosen: list[_Piece], scene: Scene) -> bool:
     return not scene.flows or not all(isolate.separated(lines, flow, scene.walls) for flow in scene.flows)
 
 
-def _is_other(piece: _Piece, main: _Piece, scene: Scene) -> bool:
+def _is_other(piece: Piece, main: Piece, scene: Scene) -> bool:
     options = scene.options
-    least = max(_least_length(piece, scene), options.secondary_share * main.length)
+    least = max(least_length(piece, scene), options.secondary_share * main.length)
     both = all(piece.parts[name] >= options.min_agreement for name in ("ridge", "agreement"))
     return piece.length >= least and both and piece.confidence >= options.reject_confidence
-
-
-def _finish(piece: _Piece, unique: float, detached: bool, options: FrontOptions) -> TracedFront:
-    parts = {**piece.parts, "uniqueness": unique}
-    value = screen.confidence(parts, options)
-    status, reason = screen.judge(value, parts, options, detached=detached, open_ends=piece.open_ends)
-    return TracedFront(
-        xy=piece.xy,
-        confidence=value,
-        fjord_share=parts["coverage"],
-        gap_fraction=1.0 - parts["gap"],
-        status=status,
-        reason=reason,
-        uncertainty_px=uncertainty_px(parts["spread_px"], value, options),
-        length_px=piece.length,
-        parts={**parts, "open_ends": float(piece.open_ends)},
-    )
-
-
-def _length(xy: Float) -> float:
-    return float(np.hypot(*np.diff(xy, axis=0).T).sum())

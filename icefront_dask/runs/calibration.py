@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,7 +185,7 @@ def write_settings(settings: Mapping[str, float], path: str | Path = DEFAULTS_PA
     for key, value in settings.items():
         body, count = re.subn(
             rf"^(    {re.escape(key)}:) \S+( *)",
-            lambda match, value=value: _line(match, value),
+            partial(_line, value),
             body,
             count=1,
             flags=re.MULTILINE,
@@ -196,6 +197,6 @@ def write_settings(settings: Mapping[str, float], path: str | Path = DEFAULTS_PA
     write_atomically(path, lambda target: target.write_text(head + body, encoding="utf-8"))
 
 
-def _line(match: re.Match[str], value: float) -> str:
+def _line(value: float, match: re.Match[str]) -> str:
     """Return the key with its new value, as wide as it was."""
     return f"{match[1]} {value:g}".ljust(len(match[0]))

@@ -101,6 +101,7 @@ def draw_view(seed: int, sensor: str, *, size: int = 320, fjord_px: tuple[float,
         bands = {"nir": render_optical(layers, sky, rng, pixel_m, clouds)}
         cloud = np.asarray(clouds[0] >= 0.5)
     wall = landscape.wall(x, y)
+    fjord = np.asarray(wall <= 0)
     return View(
         seed=seed,
         sensor=sensor,
@@ -109,8 +110,8 @@ def draw_view(seed: int, sensor: str, *, size: int = 320, fjord_px: tuple[float,
         cloud=cloud,
         pixel_m=pixel_m,
         front=_front(landscape.ice(x, y, front), wall),
-        fjord=wall <= 0,
-        flow=_flow(landscape, front, frame, wall <= 0),
+        fjord=fjord,
+        flow=_flow(landscape, front, frame, fjord),
     )
 
 
@@ -156,7 +157,7 @@ def _flow(
     way = landscape.centreline(-reach, reach, frame.pixel_m)
     level = landscape.ice(way[:, 0], way[:, 1], front)
     xy = frame.to_pixels(way)
-    inside = ((xy >= 0) & (xy < frame.size)).all(axis=1)
+    inside = np.asarray(((xy >= 0) & (xy < frame.size)).all(axis=1))
     at = np.floor(np.where(inside[:, None], xy, 0)).astype(np.intp)
     places = np.flatnonzero(inside & fjord[at[:, 1], at[:, 0]])
     if not len(places) or level[places[0]] >= 0 or level[places[-1]] <= 0:
