@@ -59,18 +59,22 @@ def describe(name: str) -> dict[str, str]:
     return {**parts, "season": "winter" if dark is (parts["glacier"] in _NORTH) else "summer"}
 
 
-def _root(folder: Path) -> tuple[Path, str]:
+def _root(folder: Path, split: str | None = None) -> tuple[Path, str]:
     root = folder / "data_raw" if (folder / "data_raw").is_dir() else folder
     images = existing_folder(root / "sar_images")
     splits = sorted(path.name for path in images.iterdir() if path.is_dir())
     if not splits:
         return root, ""
+    if split is not None:
+        if split not in splits:
+            raise InputError(f"{images}: no split {split!r}; there are: {', '.join(splits)}")
+        return root, split
     return root, "test" if "test" in splits else splits[0]
 
 
-def caffe_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Return images and front labels by name."""
-    root, split = _root(folder)
+def caffe_files(folder: Path, split: str | None = None) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return images and front labels of a split by name; by default of the test's."""
+    root, split = _root(folder, split)
     images = {file.stem: file for file in sorted((root / "sar_images" / split).glob("*.png"))}
     fronts = existing_folder(root / "fronts" / split)
     return images, {file.stem.removesuffix("_front"): file for file in sorted(fronts.glob("*.png"))}

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from icefront_dask.train.parallel import mean_over_processes
+
 __all__ = ["dice", "joint_loss", "side_loss"]
 
 
@@ -51,9 +53,13 @@ def side_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         Of a side head; only the ice, channel 0, is taught.
     targets, weights : Tensor (N, 2, H, W)
         ``H`` and ``W`` are multiples of ``h`` and ``w``.
+
+    Notes
+    -----
+    The mean is over the weights of the batch of all processes.
     """
     factor = targets.shape[-1] // logits.shape[-1]
     weight = functional.avg_pool2d(weights[:, :1], factor)
     share = functional.avg_pool2d(targets[:, :1] * weights[:, :1], factor) / weight.clamp_min(1e-6)
     bce = functional.binary_cross_entropy_with_logits(logits[:, :1].float(), share.clamp(0, 1), reduction="none")
-    return (bce * weight).sum() / weight.sum().clamp_min(1.0)
+    return (bce * weight).sum() / mean_over_processes(weight.sum()).clamp_min(1.0)

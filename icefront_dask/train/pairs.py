@@ -102,9 +102,20 @@ def read_pairs(folder: Path, glaciers: tuple[str, ...] | None = None) -> list[Pa
     Raises
     ------
     InputError
-        No pair, a label without an image or of another size, an empty label, a line that separates nothing.
+        No pair, a label without an image or an image without a label, another size, an empty label, a line that
+        separates nothing.
     """
     pairs = []
+    lonely = sorted(
+        path.name
+        for path in (folder / "images").glob("*_Subset.png")
+        if not (folder / "labels_1px" / f"{path.stem.removesuffix('_Subset')}_Front.png").exists()
+    )
+    if lonely:
+        raise InputError(
+            f"{folder / 'images'}: {len(lonely)} image(s) without a label in labels_1px: {lonely[0]}; draw one or "
+            "take the image out"
+        )
     for path in sorted((folder / "labels_1px").glob("*_Front.png")):
         name = path.stem.removesuffix("_Front")
         glacier = glacier_of(name)

@@ -8,7 +8,7 @@ from icefront_dask.errors import ConfigError, WeightsError
 from icefront_dask.models.weights import read_weights
 from icefront_dask.train.batches import Batches
 from icefront_dask.train.config import Mix, TrainConfig, read_train_config
-from icefront_dask.train.fit import fit, rate
+from icefront_dask.train.fit import fit
 
 TINY = {
     "name": "tiny",
@@ -19,6 +19,7 @@ TINY = {
     "crop_px": 48,
     "threads": 1,
     "precision": "fp32",
+    "curves": False,
     "architecture_options": {
         "in_channels": 3,
         "out_channels": 2,
@@ -28,15 +29,6 @@ TINY = {
         "dropout": 0.1,
     },
 }
-
-
-def test_rate_warms_up_and_falls():
-    config = TrainConfig(out="unused", **TINY, steps=100, warm_up=10, learning_rate=1e-3, final_share=0.1)
-    rates = np.array([rate(step, config) for step in range(100)])
-    assert rates[0] == pytest.approx(1e-4)
-    assert rates.argmax() in (9, 10)
-    assert (np.diff(rates[10:]) < 0).all()
-    assert rates[-1] == pytest.approx(1e-4, rel=0.1)
 
 
 def test_a_resumed_run_gives_the_same_weights(tmp_path):
