@@ -13,10 +13,10 @@ TEST_EXTRAS := dev,plot,icechunk,openvino,gateway
 
 export PYTHON VENV
 
-.PHONY: help demo test lint bench real soak train clean
+.PHONY: help demo test lint bench bench-cube real soak train clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
 # Stamps: set-up runs again only when the dependencies change. The packages of the tests include those of the demo.
 $(VENV)/.icefront-test: pyproject.toml constraints.txt tools/setup-venv.sh
@@ -42,6 +42,9 @@ lint: $(VENV)/.icefront-test ## ruff, mypy --strict, import-linter
 
 bench: $(VENV)/.icefront-test ## run the benchmarks; each prints ratios measured side by side
 	@set -e; shopt -s nullglob; for file in benchmarks/bench_*.py; do echo "== $$file"; $(PY) "$$file"; done
+
+bench-cube: $(VENV)/.icefront-test ## cubes beside odc-stac and stackstac, graph and plan sizes; fails where a bound is broken
+	@$(PY) -W ignore benchmarks/bench_cube.py
 
 real: $(VENV)/.icefront-test ## run the whole way over the real scenes, through real servers
 	@tools/setup-tests.sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,12 @@ def _fix(ring: Polygon, lon: npt.NDArray[np.float64], *, holds_pole: bool, north
     return shapely.make_valid(band).intersection(box(-180.0, -90.0, 180.0, 90.0))
 
 
+@functools.lru_cache(maxsize=16)
+def _from_lonlat(crs: str) -> pyproj.Transformer:
+    """Making one takes longer than a thousand footprints; pyproj keeps one a thread behind it."""
+    return pyproj.Transformer.from_crs("OGC:CRS84", crs, always_xy=True)
+
+
 def project_footprint(footprint: Any, crs: str) -> Polygon | MultiPolygon | None:
     """Return an item's footprint in a projection, or ``None`` where it is unusable.
 
@@ -109,7 +116,7 @@ def project_footprint(footprint: Any, crs: str) -> Polygon | MultiPolygon | None
     """
     if footprint is None or footprint.is_empty:
         return None
-    to_crs = pyproj.Transformer.from_crs("OGC:CRS84", crs, always_xy=True)
+    to_crs = _from_lonlat(crs)
     polygons = []
     for part in getattr(footprint, "geoms", [footprint]):
         if part.geom_type != "Polygon":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask._task_spec import Task, TaskRef
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 
@@ -19,7 +20,7 @@ from icefront_dask.cube.attributes import (
     variable_attributes,
 )
 from icefront_dask.cube.blocks import ReadOptions, block_grid, read_block
-from icefront_dask.cube.quality import QUALITY_DTYPE, invalid
+from icefront_dask.cube.quality import QUALITY_DTYPE, gap_fraction
 from icefront_dask.cube.scene import scenes as group_scenes
 from icefront_dask.errors import MissingAssetError
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from icefront_dask.cube.scene import Scene
 
 __all__ = ["calibrations_of", "load", "variables_of"]
+
+_GAPS = "gap_fraction"
 
 
 def load(
@@ -89,13 +92,13 @@ def load(
     names = variables_of(found, variables)
     geobox = region.geobox(resolution)
     arrays = _lazy_arrays(found, geobox, names, options)
+    gaps = xr.Variable(("time",), arrays.pop(_GAPS), dict(GAP_FRACTION))
     calibrations = calibrations_of(found, names)
     geometries = {scene.geometry for scene in found}
     data = {
         name: xr.Variable(("time", "y", "x"), array, variable_attributes(name, calibrations.get(name, ""), geometries))
         for name, array in arrays.items()
     }
-    gaps = xr.Variable(("time",), invalid(arrays["quality"]).mean(axis=(1, 2), dtype="float32"), dict(GAP_FRACTION))
     cube = xr.Dataset(
         data,
         coords={**scene_coordinates(found), "gap_fraction": gaps, **grid_coordinates(geobox)},
@@ -135,31 +138,59 @@ def _lazy_arrays(
     blocks = block_grid(geobox, options.block_px)
     token = tokenize([s.scene_id for s in scenes], scenes, str(geobox), variables, options)
     read = f"read-scene-{token}"
+    how = _How(geobox, variables, options)
     graph: dict[Any, Any] = {}
     for slot, scene in enumerate(scenes):
+        reader = _Read(scene, how)
         for row, column in np.ndindex(*blocks.shape.yx):
-            grid = blocks[row, column]
-            graph[(read, slot, row, column)] = (_Read(scene, grid, variables, options),)
+            key = (read, slot, row, column)
+            graph[key] = Task(key, reader, row, column)
     chunks = ((1,) * len(scenes), *(tuple(int(n) for n in sizes) for sizes in blocks.chunks))
     source = HighLevelGraph({read: graph}, {read: set()})
     arrays = {}
     for name in (*variables, "quality"):
-        key = f"{name}-{token}"
-        pick: dict[Any, Any] = {(key, *index[1:]): (_Pick(name), index) for index in graph}
-        layers = HighLevelGraph({**source.layers, key: pick}, {**source.dependencies, key: {read}})
+        name_key = f"{name}-{token}"
+        pick = _Pick(name)
+        picked = {}
+        for index in graph:
+            key = (name_key, *index[1:])
+            picked[key] = Task(key, pick, TaskRef(index))
+        layers = HighLevelGraph({**source.layers, name_key: picked}, {**source.dependencies, name_key: {read}})
         dtype = QUALITY_DTYPE if name == "quality" else np.dtype("float32")
-        arrays[name] = da.Array(layers, key, chunks, dtype=dtype)
+        arrays[name] = da.Array(layers, name_key, chunks, dtype=dtype)
+    gaps_key = f"{_GAPS}-{token}"
+    gaps = {}
+    for slot in range(len(scenes)):
+        key = (gaps_key, slot)
+        blocks_of = [TaskRef((read, slot, row, column)) for row, column in np.ndindex(*blocks.shape.yx)]
+        gaps[key] = Task(key, _gaps, *blocks_of)
+    layers = HighLevelGraph({**source.layers, gaps_key: gaps}, {**source.dependencies, gaps_key: {read}})
+    arrays[_GAPS] = da.Array(layers, gaps_key, (chunks[0],), dtype=np.float32)
     return arrays
 
 
+def _gaps(*blocks: dict[str, Any]) -> Any:
+    """Return the gap fraction of one scene from all its blocks."""
+    return np.array([gap_fraction(*(block["quality"] for block in blocks))])
+
+
+class _How:
+    """What all blocks of a cube share: one object, which a pickled graph holds once."""
+
+    def __init__(self, geobox: Any, variables: tuple[str, ...], options: ReadOptions) -> None:
+        self.geobox, self.variables, self.options = geobox, variables, options
+
+
 class _Read:
-    """Reads one block; a callable of one piece, so that the graph holds no loose arguments."""
+    """Reads blocks of one scene by their row and column."""
 
-    def __init__(self, scene: Scene, grid: Any, variables: tuple[str, ...], options: ReadOptions) -> None:
-        self._args = (scene, grid, variables, options)
+    def __init__(self, scene: Scene, how: _How) -> None:
+        self._scene, self._how = scene, how
 
-    def __call__(self) -> dict[str, Any]:
-        return read_block(*self._args)
+    def __call__(self, row: int, column: int) -> dict[str, Any]:
+        how = self._how
+        grid = block_grid(how.geobox, how.options.block_px)[row, column]
+        return read_block(self._scene, grid, how.variables, how.options)
 
 
 class _Pick:

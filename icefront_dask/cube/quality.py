@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import IntFlag
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["INVALID", "QUALITY_DTYPE", "Quality", "cf_attributes", "invalid", "names"]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["INVALID", "QUALITY_DTYPE", "Quality", "cf_attributes", "gap_fraction", "invalid", "names"]
 
 QUALITY_DTYPE = np.dtype("uint16")
 
@@ -53,6 +56,11 @@ def invalid(quality: Any) -> Any:
         Same shape, bool: NODATA, SLC_GAP, BORDER_NOISE or READ_FAILED. Clouds are not among them.
     """
     return (quality & np.uint16(INVALID)) != 0
+
+
+def gap_fraction(*parts: npt.NDArray[np.uint16]) -> np.float32:
+    """Return the share of pixels that must not be used, over all parts of a scene's quality."""
+    return np.float32(sum(np.count_nonzero(invalid(q)) for q in parts) / sum(q.size for q in parts))
 
 
 def names(value: int) -> list[str]:

@@ -22,7 +22,7 @@ from icefront_dask.config import section
 from icefront_dask.cube import attributes as attrs_of
 from icefront_dask.cube.lazy import calibrations_of
 from icefront_dask.cube.packing import Packing, pack, packings_of
-from icefront_dask.cube.quality import QUALITY_DTYPE, Quality, invalid
+from icefront_dask.cube.quality import QUALITY_DTYPE, Quality, gap_fraction
 from icefront_dask.errors import StoreError
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def write_scenes(store: CubeStore, slots: Sequence[int], arrays: Mapping[str, np
     gaps = group["gap_fraction"]
     for index, slot in enumerate(slots):
         _sweep(store, gaps, (slot,))
-        gaps[slot] = invalid(arrays["quality"][index]).mean(dtype="float32")
+        gaps[slot] = gap_fraction(arrays["quality"][index])
 
 
 def replace_shard(array: Any, store: CubeStore, slot: int, data: npt.NDArray[Any]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import pickle
+import zlib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +20,8 @@ __all__ = ["WorkUnit", "blocks"]
 @dataclass(frozen=True)
 class WorkUnit:
     """What one Dask task does: it reads, predicts, traces and writes the scenes of one block.
+
+    It travels compressed, as the scenes of one region repeat each other's hrefs.
 
     Attributes
     ----------
@@ -40,10 +44,18 @@ class WorkUnit:
     scenes: tuple[Scene, ...]
     slots: tuple[int, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = tuple(getattr(self, field.name) for field in fields(self))
+        return _restored, (zlib.compress(pickle.dumps(values, protocol=5)),)
+
     @property
     def item_ids(self) -> list[str]:
         """Identifiers of the items of all scenes, sorted."""
         return sorted({item for scene in self.scenes for item in scene.item_ids})
+
+
+def _restored(content: bytes) -> WorkUnit:
+    return WorkUnit(*pickle.loads(zlib.decompress(content)))  # noqa: S301  made by the class itself
 
 
 def blocks(spec_sha256: str, region: str, family: str, scenes: Sequence[Scene], size: int) -> Iterator[WorkUnit]:

@@ -146,6 +146,30 @@ def landsat_item(
     return item(item_id, "landsat-c2-l2", grid, assets, **(defaults | properties))
 
 
+def archive_item(number: int, root: str | None = None) -> dict[str, Any]:
+    """A Landsat item with hrefs and ids as long and as varied as those of the Planetary Computer; no files."""
+    import hashlib
+
+    when = np.datetime64("2013-04-11T14:15:30") + np.timedelta64(number * 8, "D")
+    day, row = str(when)[:10].replace("-", ""), 10 + number % 7
+    made = 20_200_000 + int(hashlib.sha256(str(number).encode()).hexdigest(), 16) % 10_000
+    name = f"LC08_L2SP_2330{row}_{day}_{made}_02_T1"
+    container = root or "https://landsateuwest.blob.core.windows.net/landsat-c2/level-2/standard/oli-tirs"
+    base = f"{container}/{day[:4]}/233/0{row}/{name}/{name}"
+    reflectance = {"scale": 2.75e-5, "offset": -0.2, "nodata": 0, "data_type": "uint16", "spatial_resolution": 30}
+    files = {"green": "SR_B3", "nir08": "SR_B5", "qa_pixel": "QA_PIXEL", "qa_radsat": "QA_RADSAT"}
+    assets = {
+        key: {
+            "href": f"{base}_{file}.TIF",
+            "raster:bands": [reflectance if file.startswith("SR") else {"data_type": "uint16"}],
+        }
+        for key, file in files.items()
+    }
+    grid = utm_grid(32624, 4000, 30)
+    placed = {"proj:shape": [4000, 4000], "proj:transform": list(grid.affine)[:6]}
+    return item(name, "landsat-c2-l2", grid, assets, f"{when}Z", platform="landsat-8", **placed)
+
+
 def speckle(rng: np.random.Generator, shape: tuple[int, int], level: float = 0.1) -> npt.NDArray[np.float32]:
     """Gamma-distributed power of 4.4 looks, correlated over 2 pixels, without zeros."""
     power = rng.gamma(4.4, level / 4.4, (shape[0] + 1, shape[1] + 1))

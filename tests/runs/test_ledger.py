@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from icefront_dask.cube import scenes as group_scenes
 from icefront_dask.errors import StoreError
 from icefront_dask.runs import files
 from icefront_dask.runs.ledger import SCHEMA, Ledger
 from icefront_dask.runs.work import WorkUnit, blocks
+from tests.cube import builders
 
 SPEC = "5" * 64
 
@@ -120,3 +123,13 @@ def test_a_folder_is_locked_for_one_run(tmp_path):
         pass
     with files.locked(tmp_path):
         pass
+
+
+def test_a_unit_travels_small_and_comes_back_equal():
+    for scenes in (1, 4, 64):
+        found = group_scenes([builders.archive_item(n) for n in range(scenes)])
+        unit = next(blocks(SPEC, "helheim", "landsat", found, scenes))
+        assert len(unit.scenes) == scenes
+        content = pickle.dumps(unit)
+        assert pickle.loads(content) == unit
+        assert len(content) <= 2048 + 512 * scenes
