@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from icefront_dask.predict.crops import crop_predictor
 from icefront_dask.predict.encode import from_uint8, to_uint8
 from icefront_dask.predict.engine import resolve_engine
 from icefront_dask.predict.options import PredictOptions, resolve_options
@@ -13,6 +14,7 @@ __all__ = [
     "ModelPlugin",
     "PredictOptions",
     "ScenePrediction",
+    "crop_predictor",
     "from_uint8",
     "get_model",
     "load_counts",

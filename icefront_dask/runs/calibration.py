@@ -19,7 +19,7 @@ from icefront_dask.fronts import Status, trace_scene
 from icefront_dask.fronts.calibrate import LEVELS, TracedErrors, coverage, fit_uncertainty, uncertainty_px
 from icefront_dask.fronts.options import from_config
 from icefront_dask.models import registry
-from icefront_dask.predict import get_model, predict_scene, resolve_options
+from icefront_dask.predict import crop_predictor, get_model, predict_scene, resolve_options
 from icefront_dask.runs.files import write_atomically
 from icefront_dask.simulate.views import VIEW_SEED, draw_view
 
@@ -80,16 +80,15 @@ def errors_of_view(view: View, *, model: str = "auto", options: FrontOptions | N
     name, sha256 = registry.fingerprint(name)
     settings = resolve_options()
     loaded = get_model(name, sha256, settings.engine, settings.threads)
-    prediction = predict_scene(
-        view.bands,
-        pixel_size_m=view.pixel_m,
-        calibration=view.calibration,
-        network=loaded.engine,
-        options=settings,
-        primary=loaded.card.primary,
-        cross=loaded.card.cross,
-        fjord_mask=view.fjord,
-    )
+    common: dict[str, Any] = {
+        "pixel_size_m": view.pixel_m,
+        "calibration": view.calibration,
+        "network": loaded.engine,
+        "options": settings,
+        "primary": loaded.card.primary,
+        "cross": loaded.card.cross,
+    }
+    prediction = predict_scene(view.bands, fjord_mask=view.fjord, **common)
     traced = trace_scene(
         prediction.ice,
         prediction.front,
@@ -98,6 +97,7 @@ def errors_of_view(view: View, *, model: str = "auto", options: FrontOptions | N
         fjord=view.fjord,
         flow=view.flow,
         cloud=view.cloud,
+        look_again=crop_predictor(view.bands, **common),
         options=from_config() if options is None else options,
     )
     true = shapely.MultiLineString(list(view.front))

@@ -18,7 +18,7 @@ from icefront_dask.errors import InputError
 from icefront_dask.fronts import Status, trace_scene
 from icefront_dask.fronts.options import from_config
 from icefront_dask.models import registry
-from icefront_dask.predict import get_model, predict_scene, resolve_options
+from icefront_dask.predict import crop_predictor, get_model, predict_scene, resolve_options
 from icefront_dask.regions import working_crs
 from icefront_dask.score.lines import apply_affine
 from icefront_dask.sensors import VARIABLES
@@ -102,17 +102,24 @@ def front_of_image(path: Path, *, model: str = "auto", pixel_size_m: float = 30.
     options = resolve_options()
     loaded = get_model(name, sha256, options.engine, options.threads)
     bands, size, grid = _metric(image, pixel_size_m)
-    prediction = predict_scene(
-        bands,
-        pixel_size_m=size,
-        calibration="uncalibrated",
-        network=loaded.engine,
-        options=options,
-        primary=loaded.card.primary,
-        cross=loaded.card.cross,
-    )
+    common: dict[str, Any] = {
+        "pixel_size_m": size,
+        "calibration": "uncalibrated",
+        "network": loaded.engine,
+        "options": options,
+        "primary": loaded.card.primary,
+        "cross": loaded.card.cross,
+    }
+    prediction = predict_scene(bands, **common)
     valid = np.isfinite(prediction.ice)
-    traced = trace_scene(prediction.ice, prediction.front, valid, pixel_size_m=size, options=from_config())
+    traced = trace_scene(
+        prediction.ice,
+        prediction.front,
+        valid,
+        pixel_size_m=size,
+        look_again=crop_predictor(bands, **common),
+        options=from_config(),
+    )
     best = _best(traced)
     line = None
     if best[0].status in _RANK:

@@ -14,7 +14,7 @@ from icefront_dask.fronts import Reason, Status, TracedFront, trace_scene
 from icefront_dask.fronts.options import from_config
 from icefront_dask.fronts.rows import front_rows, guide
 from icefront_dask.fronts.table import concat
-from icefront_dask.predict import from_uint8, get_model, predict_scene, resolve_options, to_uint8
+from icefront_dask.predict import crop_predictor, from_uint8, get_model, predict_scene, resolve_options, to_uint8
 from icefront_dask.runs import settings
 from icefront_dask.runs.files import write_atomically
 from icefront_dask.runs.ledger import Ledger
@@ -108,17 +108,15 @@ def _predict_and_trace(
     at = _guide(spec, group.region, group.resolution_m)
     options = resolve_options(spec.section("predict"))
     model = get_model(group.model, group.model_sha256, options.engine, options.threads)
-    prediction = predict_scene(
-        bands,
-        quality,
-        pixel_size_m=group.resolution_m,
-        calibration=scene.calibration,
-        network=model.engine,
-        options=options,
-        primary=model.card.primary,
-        cross=model.card.cross,
-        fjord_mask=at.fjord,
-    )
+    common: dict[str, Any] = {
+        "pixel_size_m": group.resolution_m,
+        "calibration": scene.calibration,
+        "network": model.engine,
+        "options": options,
+        "primary": model.card.primary,
+        "cross": model.card.cross,
+    }
+    prediction = predict_scene(bands, quality, fjord_mask=at.fjord, **common)
     layers = {"ice": to_uint8(prediction.ice), "front": to_uint8(prediction.front)}
     # What is stored is what is traced, so that the lines can be had again from the store.
     traced = trace_scene(
@@ -129,6 +127,7 @@ def _predict_and_trace(
         fjord=at.fjord,
         flow=at.flow,
         cloud=(quality & np.uint16(Quality.CLOUD)) != 0,
+        look_again=crop_predictor(bands, quality, **common),
         options=from_config(**spec.section("fronts")),
     )
     unread = bool(np.any(quality & np.uint16(Quality.READ_FAILED)))
