@@ -1,17 +1,20 @@
-"""Net change and largest retreats of a series (NumPy kernels)."""
+"""Net change and single retreats of a series (NumPy kernels over statsmodels)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
-__all__ = ["Difference", "largest_retreat", "net_change", "same_season_pair"]
+__all__ = ["Difference", "largest_retreat", "net_change", "retreats", "same_season_pair"]
 
 _YEAR = 365.25
 _WEEK = 7.0
@@ -91,6 +94,37 @@ def largest_retreat(
         return None
     first = int(pairs[np.argmin(change[pairs])])
     return _difference(position, sigma, first, first + 1, float(norm.ppf(1 - (1 - level) / 2 / len(pairs))))
+
+
+def retreats(
+    days: npt.NDArray[np.float64],
+    position: npt.NDArray[np.float64],
+    sigma: npt.NDArray[np.float64],
+    settings: Mapping[str, Any],
+) -> list[Difference]:
+    """Return the retreats between successive fronts that are calving events, in the order of time.
+
+    Such a retreat is larger than the errors of both fronts account for, where all pairs of the series are
+    tested together (Holm 1979), larger than `event_min_m`, and has not been undone by the next front.
+
+    Parameters
+    ----------
+    days, position, sigma : ndarray
+        (n,) float64.
+    settings : mapping
+        ``event_min_m`` and ``level`` of the section ``change``.
+    """
+    if len(days) < 2:
+        return []
+    change = np.diff(position)
+    spread = np.hypot(sigma[1:], sigma[:-1])
+    p = norm.cdf(change / np.where(spread > 0, spread, np.finfo(float).tiny))
+    significant = multipletests(p, alpha=1 - settings["level"], method="holm")[0]
+    after = np.append(position[2:], np.nan)
+    undone = after - position[1:] > -0.5 * change
+    large = change <= -settings["event_min_m"]
+    z = float(norm.ppf(0.5 + settings["level"] / 2))
+    return [_difference(position, sigma, int(k), int(k) + 1, z) for k in np.flatnonzero(significant & large & ~undone)]
 
 
 def _difference(

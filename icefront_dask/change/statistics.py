@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from icefront_dask.change.events import Difference, largest_retreat, net_change
-from icefront_dask.change.season import amplitude_lower_bound, seasonality, years_that_show_a_season
-from icefront_dask.change.trend import DAYS_PER_YEAR, JointFit, annual_theil_sen, fit_joint_model
+from icefront_dask.change.events import Difference, largest_retreat, net_change, retreats
+from icefront_dask.change.quantities import daily_positions, joint_fit, kendall, mass, rates, season, steps
+from icefront_dask.change.trend import DAYS_PER_YEAR
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
@@ -17,9 +17,7 @@ from icefront_dask.fronts.status import Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy.typing as npt
-
-__all__ = ["STATISTICS_DTYPES", "change_statistics"]
+__all__ = ["GROUP", "STATISTICS_DTYPES", "change_statistics"]
 
 _TIME, _FLOAT, _COUNT, _TEXT = "datetime64[us, UTC]", "float64", "int64", "object"
 STATISTICS_DTYPES = {
@@ -68,12 +66,28 @@ STATISTICS_DTYPES = {
     "retreat_over_gap_high_m": _FLOAT,
     "retreat_over_gap_from": _TIME,
     "retreat_over_gap_to": _TIME,
+    "interannual_sd_m": _FLOAT,
+    "kendall_tau": _FLOAT,
+    "kendall_p": _FLOAT,
+    "kendall_years": _COUNT,
+    "n_change_points": _COUNT,
+    "change_point_m": _FLOAT,
+    "change_point_low_m": _FLOAT,
+    "change_point_high_m": _FLOAT,
+    "change_point_from": _TIME,
+    "change_point_to": _TIME,
+    "n_calving_events": _COUNT,
+    "terminus_mass_change_gt": _FLOAT,
+    "terminus_mass_change_low_gt": _FLOAT,
+    "terminus_mass_change_high_gt": _FLOAT,
     "reason": _TEXT,
 }
-_GROUP = ["region", "method", "flowline"]
+GROUP = ["region", "method", "flowline"]
 
 
-def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
+def change_statistics(
+    series: pd.DataFrame, *, thickness_m: Mapping[str, Any] | float | tuple[float, float] | None = None
+) -> pd.DataFrame:
     """Summarise how fronts changed, from accepted rows only.
 
     Parameters
@@ -81,6 +95,8 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
     series : DataFrame
         From :func:`front_series`. Several accepted rows of a day count as their mean; of several crossings
         of a flowline the most seaward counts.
+    thickness_m : float, (float, float) or mapping of region to these, optional
+        Thickness of the ice at the front, or it and its 1 sigma, for ``terminus_mass_change_gt``.
 
     Returns
     -------
@@ -95,12 +111,20 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
         - rate_m_per_year of the joint model of trend, annual and semi-annual cycle and sensor offsets with
           CAR(1) errors (rate_method), for records of at least 2 years and 12 dates;
         - theil_sen_m_per_year, the Theil-Sen slope of annual medians of the best observed season, from 3
-          years on; its exact interval exists from 5 years on;
+          years on; its interval, from 5 years on, is a bootstrap of one-year blocks; interannual_sd_m, the
+          standard deviation of those medians about their line;
+        - kendall_tau, kendall_p of the seasonal Kendall test of monthly medians (seasons correlated), from 5
+          complete years on;
         - seasonal_amplitude_m (highest less lowest of the mean cycle), where 2 years have fronts in 8
           calendar months and no gap of more than 3 months; else amplitude_lower_bound_m; day_of_maximum,
           day_of_minimum of the year;
         - largest_retreat_m between successive fronts at most 36 days apart with its dates, and
           retreat_over_gap_m between those farther apart;
+        - n_change_points of the level, and the largest with its size and the dates between which it lies;
+        - n_calving_events, as :func:`calving_events` lists them;
+        - terminus_mass_change_gt = 917 kg m⁻³ × thickness × width × net_change_m, where a thickness is given
+          and the method has a width. It is the ice lost or gained at the terminus, neither the frontal
+          ablation (which includes the ice that flowed in) nor a contribution to sea level (the ice may float);
         - reason: why a value is NaN, as ``rate: record of 1.2 years is shorter than 2``, joined by ``"; "``.
 
     Raises
@@ -113,13 +137,13 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
     Intervals that take fronts as independent are far too narrow: Theil-Sen's over all fronts covers a
     true zero trend in less than half of the cases where errors last half a year.
     """
-    needed = {*_GROUP, "datetime", "scene_id", "position_m", "position_sigma_m", "status"}
+    needed = {*GROUP, "datetime", "scene_id", "position_m", "position_sigma_m", "status"}
     if missing := sorted(needed - set(series.columns)):
         raise InputError(f"a series needs the columns {', '.join(missing)}; make it with front_series")
     settings = section("change")
     rows = [
-        dict(zip(_GROUP, names, strict=True)) | _statistics(group, settings)
-        for names, group in series.groupby(_GROUP, sort=True)
+        dict(zip(GROUP, names, strict=True)) | _statistics(group, settings, _thickness(thickness_m, str(names[0])))
+        for names, group in series.groupby(GROUP, sort=True)
     ]
     table = pd.DataFrame(rows, columns=list(STATISTICS_DTYPES))
     for name, dtype in STATISTICS_DTYPES.items():
@@ -127,12 +151,14 @@ def change_statistics(series: pd.DataFrame) -> pd.DataFrame:
     return table.astype(STATISTICS_DTYPES)
 
 
-def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _statistics(
+    group: pd.DataFrame, settings: Mapping[str, Any], thickness: tuple[float, float] | None
+) -> dict[str, Any]:
     scenes = group.drop_duplicates(["datetime", "scene_id"])["status"].value_counts()
-    out: dict[str, Any] = {name: _empty(dtype) for name, dtype in STATISTICS_DTYPES.items() if name not in _GROUP}
+    out: dict[str, Any] = {name: _empty(dtype) for name, dtype in STATISTICS_DTYPES.items() if name not in GROUP}
     for status in (Status.REVIEW, Status.REJECTED, Status.NO_FRONT, Status.FAILED):
         out[f"n_{status}"] = int(scenes.get(str(status), 0))
-    days = _daily(group)
+    days = daily_positions(group)
     out["n"] = len(days)
     if days.empty:
         return out | {"reason": "no accepted front"}
@@ -140,14 +166,14 @@ def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, A
     t = days["day"].to_numpy()
     position, sigma = days["position_m"].to_numpy(), days["position_sigma_m"].to_numpy()
     times = pd.DatetimeIndex(days["datetime"])
-    steps = np.diff(t)
+    intervals = np.diff(t)
     out |= {
         "first_date": times[0],
         "last_date": times[-1],
         "span_years": float(t[-1] - t[0]) / DAYS_PER_YEAR,
-        "mean_interval_days": float(steps.mean()) if len(steps) else np.nan,
-        "longest_gap_days": float(steps.max()) if len(steps) else np.nan,
-        "n_gaps": int((steps > settings["gap_days"]).sum()),
+        "mean_interval_days": float(intervals.mean()) if len(intervals) else np.nan,
+        "longest_gap_days": float(intervals.max()) if len(intervals) else np.nan,
+        "n_gaps": int((intervals > settings["gap_days"]).sum()),
         "mean_width_m": float(days["width_m"].mean()) if "width_m" in days else np.nan,
     }
     if len(days) < 2:
@@ -156,8 +182,8 @@ def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, A
     out |= _difference("net_change", net, times) | {"net_change_same_season": same}
     if not same:
         reasons.append("net_change: no two dates of the same season, first to last")
-    fit = _fit(days, settings, reasons)
-    out |= _rates(days, fit, settings, reasons) | _season(days, fit, settings, reasons)
+    fit = joint_fit(days, settings, reasons)
+    out |= rates(days, fit, settings, reasons) | season(days, fit, settings, reasons)
     for name, over_gap in (("largest_retreat", False), ("retreat_over_gap", True)):
         event = largest_retreat(
             t, position, sigma, event_days=settings["event_days"], over_gap=over_gap, level=settings["level"]
@@ -167,107 +193,11 @@ def _statistics(group: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, A
             reasons.append(f"{name}: no retreat between fronts {apart} {settings['event_days']} days apart")
         else:
             out |= _difference(name, event, times)
+    out |= steps(days, settings, reasons) | kendall(days, settings, reasons)
+    out["n_calving_events"] = len(retreats(t, position, sigma, settings))
+    if thickness is not None:
+        out |= mass(net, days, thickness, reasons)
     return out | {"reason": "; ".join(reasons)}
-
-
-def _daily(group: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a day with an accepted position, sorted."""
-    good = group[(group["status"] == Status.ACCEPTED) & group["position_m"].notna()]
-    if "crossing" in good:
-        good = good[good["crossing"] == good.groupby(["datetime", "scene_id"])["crossing"].transform("max")]
-    day = good["datetime"].dt.floor("D")
-    values = [c for c in ("position_m", "position_sigma_m", "width_m") if c in good]
-    daily = good.groupby(day)[values].mean()
-    daily["sensor"] = good.groupby(day)["sensor"].first() if "sensor" in good else ""
-    daily["datetime"] = good.groupby(day)["datetime"].min()
-    daily["day"] = daily.index.to_numpy(dtype="datetime64[us]").astype("int64") / 86_400e6
-    return daily.sort_index().reset_index(drop=True)
-
-
-def _years(days: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return years since 1970-01-01, whose fraction is the season to within a day."""
-    return np.asarray(days["day"].to_numpy() / DAYS_PER_YEAR)
-
-
-def _fit(days: pd.DataFrame, settings: Mapping[str, Any], reasons: list[str]) -> JointFit | None:
-    years = _years(days)
-    span = float(years[-1] - years[0])
-    if span < settings["min_rate_years"]:
-        reasons.append(f"rate: record of {span:.1f} years is shorter than {settings['min_rate_years']:g}")
-        return None
-    if len(days) < settings["min_rate_fronts"]:
-        reasons.append(f"rate: {len(days)} dates are fewer than {settings['min_rate_fronts']}")
-        return None
-    groups = _sensor_groups(days["sensor"])
-    sigma = days["position_sigma_m"].to_numpy()
-    known = bool(np.isfinite(sigma).all() and (sigma > 0).all())
-    return fit_joint_model(years, days["position_m"].to_numpy(), sigma if known else None, groups)
-
-
-def _sensor_groups(sensor: pd.Series) -> npt.NDArray[np.int64] | None:
-    """Return 0 for the commonest sensor, 1… for others with at least 5 dates; None if there is one only."""
-    counts = sensor.value_counts()
-    common = sorted(counts.index[counts >= 5], key=lambda name: (-counts[name], name))
-    if len(common) < 2:
-        return None
-    return sensor.map({name: k for k, name in enumerate(common)}).fillna(0).to_numpy(dtype=np.int64)
-
-
-def _rates(days: pd.DataFrame, fit: JointFit | None, settings: Mapping[str, Any], reasons: list[str]) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    if fit is not None:
-        rate = fit.rate(settings["level"])
-        out |= {
-            "rate_m_per_year": rate.rate,
-            "rate_low_m_per_year": rate.low,
-            "rate_high_m_per_year": rate.high,
-        }
-        out["rate_method"] = "joint model, CAR(1) errors"
-    annual = annual_theil_sen(
-        _years(days),
-        days["position_m"].to_numpy(),
-        half_window_days=settings["season_window_days"],
-        level=settings["level"],
-    )
-    if annual is None or annual.n < settings["theil_sen_years"]:
-        reasons.append(f"theil_sen: fewer than {settings['theil_sen_years']} years share a season")
-        return out
-    out |= {"theil_sen_m_per_year": annual.rate, "theil_sen_years": annual.n}
-    out |= {"theil_sen_low_m_per_year": annual.low, "theil_sen_high_m_per_year": annual.high}
-    if not np.isfinite(annual.low):
-        reasons.append(f"theil_sen interval: {annual.n} years are too few")
-    return out
-
-
-def _season(
-    days: pd.DataFrame, fit: JointFit | None, settings: Mapping[str, Any], reasons: list[str]
-) -> dict[str, Any]:
-    count = years_that_show_a_season(
-        pd.DatetimeIndex(days["datetime"]),
-        months=settings["amplitude_months"],
-        gap_days=settings["amplitude_gap_days"],
-    )
-    if fit is not None and count >= settings["amplitude_years"]:
-        cycle = seasonality(fit, level=settings["level"])
-        return {
-            "amplitude_lower_bound_m": cycle.low_m,
-            "seasonal_amplitude_m": cycle.amplitude_m,
-            "seasonal_amplitude_low_m": cycle.low_m,
-            "seasonal_amplitude_high_m": cycle.high_m,
-            "day_of_maximum": cycle.day_of_maximum,
-            "day_of_minimum": cycle.day_of_minimum,
-        }
-    reasons.append(
-        f"seasonal_amplitude: {count} years with fronts in {settings['amplitude_months']} months and no gap "
-        f"of more than {settings['amplitude_gap_days']} days, {settings['amplitude_years']} are needed"
-    )
-    rate = fit.rate(settings["level"]).rate if fit is not None else 0.0
-    bound = amplitude_lower_bound(
-        _years(days), days["position_m"].to_numpy(), days["position_sigma_m"].to_numpy(), rate
-    )
-    if not np.isfinite(bound):
-        reasons.append("amplitude_lower_bound: no year has fronts in two months")
-    return {"amplitude_lower_bound_m": bound}
 
 
 def _difference(name: str, difference: Difference, times: pd.DatetimeIndex) -> dict[str, Any]:
@@ -278,6 +208,16 @@ def _difference(name: str, difference: Difference, times: pd.DatetimeIndex) -> d
         f"{name}_from": times[difference.first],
         f"{name}_to": times[difference.last],
     }
+
+
+def _thickness(given: Any, region: str) -> tuple[float, float] | None:
+    found = given.get(region) if hasattr(given, "get") else given
+    if found is None:
+        return None
+    value, sigma = found if isinstance(found, tuple | list) else (found, 0.0)
+    if not (float(value) > 0 and float(sigma) >= 0):
+        raise InputError(f"the thickness of region {region!r} must be positive, not {found}")
+    return float(value), float(sigma)
 
 
 def _empty(dtype: str) -> Any:

@@ -47,12 +47,20 @@ GROUPS = {
         *HEADLINES[:2],
         Quantity("theil_sen_m_per_year", "Theil–Sen slope of annual medians", "m a⁻¹", "theil_sen"),
         Quantity("theil_sen_years", "Years in that slope"),
+        Quantity("interannual_sd_m", "Scatter from year to year", "m"),
+        Quantity("kendall_tau", "Seasonal Kendall tau"),
+        Quantity("kendall_p", "Its probability without a trend"),
+        Quantity("kendall_years", "Years in that test"),
         HEADLINES[2],
         Quantity("amplitude_lower_bound_m", "Seasonal amplitude, at least", "m"),
         Quantity("day_of_maximum", "Most advanced about"),
         Quantity("day_of_minimum", "Most retreated about"),
         HEADLINES[3],
         Quantity("retreat_over_gap_m", "Largest retreat over a gap", "m", "retreat_over_gap", ends=True),
+        Quantity("n_calving_events", "Calving events"),
+        Quantity("n_change_points", "Changes of the level"),
+        Quantity("change_point_m", "Largest change of the level", "m", "change_point", ends=True),
+        Quantity("terminus_mass_change_gt", "Mass change of the terminus", "Gt", "terminus_mass_change"),
     ),
     "Record": (
         Quantity("n", "Dates with an accepted front"),
@@ -130,13 +138,10 @@ def _cell(record: dict[str, Any], quantity: Quantity) -> dict[str, str]:
     value = record.get(quantity.column)
     if value is None or pd.isna(value):
         return _NOTHING
-    if isinstance(value, pd.Timestamp):
-        return {**_NOTHING, "value": date(value)}
     if quantity.column == "amplitude_lower_bound_m" and pd.notna(record.get("seasonal_amplitude_m")):
         return _NOTHING  # it is the lower end of that interval
-    if quantity.column.startswith("day_of_"):
-        day = pd.Timestamp(2001, 1, 1) + pd.Timedelta(days=float(value) - 1)
-        return {**_NOTHING, "value": f"{day.day} {day:%B}"}
+    if (words := _in_words(quantity.column, value)) is not None:
+        return {**_NOTHING, "value": words}
     if not quantity.unit:
         whole = signed(float(value), 0)
         return _NOTHING if whole == "0" and quantity.column not in _COUNTS_WORTH_A_ROW else {**_NOTHING, "value": whole}
@@ -151,6 +156,17 @@ def _cell(record: dict[str, Any], quantity: Quantity) -> dict[str, str]:
         if dates and record.get(f"{quantity.stem}_same_season") is False:
             dates += ", different seasons"
     return {"value": shown, "interval": interval, "dates": dates}
+
+
+def _in_words(column: str, value: Any) -> str | None:
+    """Return a date, a day of the year or a pure number as text; None for what has a unit or is a count."""
+    if isinstance(value, pd.Timestamp):
+        return date(value)
+    if column.startswith("day_of_"):
+        day = pd.Timestamp(2001, 1, 1) + pd.Timedelta(days=float(value) - 1)
+        return f"{day.day} {day:%B}"
+    decimals = {"kendall_tau": 2, "kendall_p": 3}.get(column)
+    return None if decimals is None else signed(float(value), decimals)
 
 
 def _notes(records: list[dict[str, Any]]) -> list[dict[str, str]]:

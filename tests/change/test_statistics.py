@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
+import pymannkendall
 import pytest
+from statsmodels.tsa.arima.model import ARIMA
 
-from icefront_dask.change import change_statistics
+from icefront_dask.change import calving_events, change_statistics, epoch_changes, relative_length_change
 from icefront_dask.change.events import largest_retreat, same_season_pair
+from icefront_dask.change.kendall import seasonal_kendall
 from icefront_dask.change.statistics import STATISTICS_DTYPES
-from icefront_dask.change.trend import _whiten, annual_theil_sen, fit_joint_model, kendall_rank
+from icefront_dask.change.trend import _whiten, design, fit_joint_model
 from icefront_dask.errors import InputError
 from tests.change.builders import errors_with_memory, series_of
 
@@ -48,43 +51,6 @@ def test_a_known_rate_and_season():
     assert row["n_gaps"] == 0
 
 
-@pytest.mark.parametrize("pattern", ["monthly", "summer", "summer then 12 days", "gap"])
-def test_interval_of_the_rate_covers_a_zero_trend(pattern, record_property):
-    """Errors that remember for half a year and a sawtooth of a season, sampled as real records are."""
-    covered, plain, count = 0, 0, 60
-    for seed in range(count):
-        rng = np.random.default_rng(seed)
-        days = sampling(pattern, rng)
-        phase = (days / 365.25 + 0.2) % 1
-        saw = np.where(phase < 0.6, phase / 0.6, (1 - phase) / 0.4)
-        position = 100 * errors_with_memory(days, 0.5, rng) + 150 * saw + 20 * rng.standard_normal(len(days))
-        rate = fit_joint_model(days / 365.25, position).rate()
-        covered += rate.low <= 0 <= rate.high
-        annual = annual_theil_sen(days / 365.25, position)
-        plain += annual.low <= 0 <= annual.high
-    record_property("coverage of the joint model", covered / count)
-    record_property("coverage of annual Theil-Sen", plain / count)
-    # measured: 1.00, 0.98, 0.95, 0.97 and 0.90, 0.95, 0.98, 0.95
-    # a nominal 0.95 of 60 stays above 0.85 with a probability of 99.6 %
-    assert covered / count >= 0.85
-    assert plain / count >= 0.85
-
-
-def sampling(pattern, rng, years=6):
-    summers = np.concatenate([365.25 * y + np.arange(146, 274, 8) for y in range(years)])
-    summers = summers[rng.random(len(summers)) < 0.6]
-    if pattern == "monthly":
-        return np.arange(0, years * 365.25, 30.4)
-    if pattern == "summer":
-        return summers
-    half = years / 2 * 365.25
-    if pattern == "summer then 12 days":
-        return np.concatenate([summers[summers < half], np.arange(half + 1, years * 365.25, 12)])
-    dense = np.arange(0, years * 365.25, 6)
-    sparse = np.arange(half + 200, half + 550, 12)
-    return np.sort(np.concatenate([dense[(dense < half) | (dense > half + 556)], sparse]))
-
-
 def test_whitening_against_dense_algebra(rng):
     t = np.sort(rng.uniform(0, 5, 40))
     noise = rng.uniform(0.5, 2, 40)
@@ -94,20 +60,6 @@ def test_whitening_against_dense_algebra(rng):
         solved, log_det = _whiten(xy, np.exp(-np.diff(t) / tau), share, noise)
         assert solved == pytest.approx(np.linalg.solve(dense, xy), rel=1e-8, abs=1e-8)
         assert log_det == pytest.approx(np.linalg.slogdet(dense)[1], rel=1e-9)
-
-
-def test_kendall_interval_by_counting_all_orders():
-    n = 6
-    rank = kendall_rank(n, 0.95)
-    # a zero trend: how often are `rank` or fewer of the slopes on one side of zero?
-    outside = 0
-    for order in permutations(range(n)):
-        rising = sum(order[j] > order[i] for i in range(n) for j in range(i + 1, n))
-        outside += min(rising, n * (n - 1) // 2 - rising) <= rank
-    share = outside / 720
-    assert share <= 0.05
-    assert kendall_rank(4, 0.95) is None
-    assert kendall_rank(5, 0.95) == 0
 
 
 def test_short_records_have_no_rate_and_say_so():
@@ -198,3 +150,91 @@ def test_one_season_a_year_does_not_break_the_model():
     row = one(series_of(days, -50 * days / 365.25 + 30 * rng.standard_normal(20)))
     assert row["rate_low_m_per_year"] < -50 < row["rate_high_m_per_year"]
     assert row["rate_high_m_per_year"] - row["rate_low_m_per_year"] < 30
+
+
+def test_the_joint_model_against_statsmodels(rng):
+    """Evenly spaced, without noise: an ARMA(1, 0) regression by maximum likelihood, which knows no prior."""
+    days = np.arange(0, 12 * 365.25, 30.4375)
+    years = days / 365.25
+    position = -60 * years + season(days) + 80 * errors_with_memory(days, 0.3, rng)
+    ours = fit_joint_model(years, position).rate(0.68)
+    x = design(years)
+    theirs = ARIMA(position, exog=x, order=(1, 0, 0), trend="n").fit()
+    rate, sigma = theirs.params[1], theirs.bse[1]
+    assert ours.rate == pytest.approx(rate, abs=0.4 * sigma)
+    assert (ours.high - ours.low) / 2 == pytest.approx(sigma, rel=0.4)
+
+
+def test_seasonal_kendall_against_pymannkendall_and_all_orders(rng):
+    table = rng.normal(size=(12, 12)).cumsum(axis=0)
+    table[:, 6:] = np.nan
+    ours = seasonal_kendall(table, min_years=5)
+    theirs = pymannkendall.correlated_multivariate_test(table[:, :6])
+    assert (ours.tau, ours.p, ours.years, ours.months) == (theirs.Tau, theirs.p, 12, 6)
+    few = rng.normal(size=(5, 1))
+    single = np.full((5, 12), np.nan)
+    single[:, [3]] = few
+    score = [sum(np.sign(few[b, 0] - few[a, 0]) for a, b in combinations(order, 2)) for order in permutations(range(5))]
+    assert seasonal_kendall(single, min_years=5).p == pytest.approx(np.mean(np.abs(score) >= abs(score[0])))
+    assert seasonal_kendall(single, min_years=6) is None
+
+
+def test_calving_events_epochs_and_steps(rng):
+    days = np.arange(0, 4 * 365.25, 12.0)
+    position = 5_000 + 30 * np.sin(2 * np.pi * days / 365.25) + 15 * rng.standard_normal(len(days))
+    position[40:] -= 900
+    position[60] -= 900  # undone by the next front: an error, no event
+    series = series_of(days, position, 20.0, start="2018-01-01")
+    events = calving_events(series)
+    assert events["change_m"].tolist() == pytest.approx([-900.0], abs=60)
+    assert events["from"].tolist() == [series["datetime"][39]]
+    assert events["change_low_m"].item() < -900 < events["change_high_m"].item()
+    assert not events["over_gap"].any()
+    assert one(series)["n_calving_events"] == 1
+    row = one(series.drop(60))
+    assert row["n_change_points"] == 1
+    assert row["change_point_from"] == series["datetime"][39]
+    assert row["change_point_low_m"] < -900 < row["change_point_high_m"]
+    epochs = epoch_changes(series, ["2018-06-01", "2020-06-01", "2020-12-01", "2031-01-01"])
+    assert epochs["change_m"].iloc[0] == pytest.approx(-900, abs=60)
+    assert epochs["change_low_m"].iloc[0] < -900 < epochs["change_high_m"].iloc[0]
+    assert epochs["same_season"].tolist() == [True, False, True]
+    assert epochs["reason"].tolist()[2] == "no accepted front within 30 days of 2031-01-01"
+    assert np.isnan(epochs["change_m"].iloc[2])
+    with pytest.raises(InputError, match="two epochs"):
+        epoch_changes(series, ["2018-06-01"])
+    with pytest.raises(InputError, match="not dates"):
+        epoch_changes(series, ["2018-06-01", "later"])
+
+
+def test_mass_of_the_terminus():
+    days = np.arange(0, 4 * 365.25, 12.0)
+    series = series_of(days, 5_000 - 100 * days / 365.25, 20.0, width_m=4_000.0)
+    row = change_statistics(series, thickness_m=(500.0, 50.0)).iloc[0]
+    expected = 917.0 * 500 * 4_000 * row["net_change_m"] / 1e12
+    assert row["terminus_mass_change_gt"] == pytest.approx(expected)
+    assert row["terminus_mass_change_gt"] < 0
+    alone = change_statistics(series, thickness_m={"here": 500.0}).iloc[0]
+    width = row["terminus_mass_change_high_gt"] - row["terminus_mass_change_low_gt"]
+    assert width > alone["terminus_mass_change_high_gt"] - alone["terminus_mass_change_low_gt"]
+    assert np.isnan(change_statistics(series, thickness_m={"elsewhere": 500.0}).iloc[0]["terminus_mass_change_gt"])
+    line = change_statistics(series.assign(width_m=np.nan), thickness_m=500.0).iloc[0]
+    assert "terminus_mass_change: the method has no width" in line["reason"]
+    with pytest.raises(InputError, match="must be positive"):
+        change_statistics(series, thickness_m=0.0)
+
+
+def test_relative_length_change_of_branches():
+    days = np.array([0.0, 30.0, 60.0, 90.0])
+    north = series_of(days[1:], [4_000.0, 3_500.0, 3_000.0], flowline="north")
+    north["datetime"] += pd.Timedelta(0)
+    south = series_of(days, [8_000.0, 7_900.0, 7_000.0, 7_500.0], flowline="south")
+    change = relative_length_change(pd.concat([north, south], ignore_index=True))
+    by = change.groupby("flowline")["relative_length_change_km"].apply(list)
+    # zero on day 30, the first on which both branches are met; positive is retreat
+    assert by["north"] == pytest.approx([0.0, 0.5, 1.0])
+    assert by["south"] == pytest.approx([-0.1, 0.0, 0.9, 0.4])
+    with pytest.raises(InputError, match="method centreline"):
+        relative_length_change(south.assign(method="area"))
+    with pytest.raises(InputError, match="no date"):
+        relative_length_change(pd.concat([north.iloc[:1], south.iloc[:1]]))
