@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 OUT ?= out/demo
 # Worker processes of pytest; 0 runs in one process.
 WORKERS ?= 2
-DEMO_EXTRAS := plot
+DEMO_EXTRAS := plot,openvino
 TEST_EXTRAS := dev,plot,icechunk,openvino,gateway
 
 export PYTHON VENV

@@ -15,7 +15,7 @@ from distributed import WorkerPlugin, get_worker
 
 from icefront_dask.errors import WeightsError
 from icefront_dask.models import registry
-from icefront_dask.predict.engine import TorchEngine
+from icefront_dask.predict.engine import make_engine
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -71,7 +71,7 @@ def get_model(name: str, sha256: str, engine: str, threads: int | None = None) -
                 )
             _LOADS[name, sha256] += 1
             card = loaded.card
-            runner = TorchEngine(
+            runner = make_engine(
                 loaded.network, engine, threads, stride=card.stride, receptive_radius=card.receptive_radius
             )
             _MODELS[key] = WorkerModel(runner, card)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 
 import dask.array as da
@@ -11,7 +12,8 @@ import xarray as xr
 from icefront_dask.errors import ConfigError, DependencyError, InputError
 from icefront_dask.models import registry
 from icefront_dask.predict.encode import ATTRS, INVALID, from_uint8, to_uint8
-from icefront_dask.predict.engine import ENGINES, TorchEngine, fold_batch_norm, resolve_engine
+from icefront_dask.predict.engine import ENGINES, make_engine, resolve_engine
+from icefront_dask.predict.torch_engine import TorchEngine, fold_batch_norm
 from tests.predict.networks import TinyUNet
 
 SHIPPED = {"in_channels": 3, "out_channels": 2, "width": 4, "norm": "batch", "pooling": False}
@@ -96,9 +98,44 @@ def test_auto_is_resolved_to_something_that_runs() -> None:
     name = resolve_engine("auto")
     assert name in ENGINES
     assert resolve_engine(name) == name
-    TorchEngine(TinyUNet(), name)(_batch())
+    make_engine(TinyUNet(), name)(_batch())
     with pytest.raises(ConfigError, match="auto, torch-fp32, torch-bf16"):
         resolve_engine("onnx")
+
+
+@pytest.mark.parametrize(("name", "bound"), [("openvino-fp32", 1e-5), ("openvino-bf16", 0.03)])
+def test_openvino_gives_what_pytorch_gives_at_every_shape(name: str, bound: float) -> None:
+    pytest.importorskip("openvino")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = registry.build("unet_aspp", SHIPPED)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    engine, reference = make_engine(network, name, threads=1), TorchEngine(network.eval(), "torch-fp32", threads=1)
+    assert (engine.name, engine.stride, engine.receptive_radius) == (name, 16, network.receptive_radius)
+    results = []
+    for shape in ((1, 3, 64, 48), (2, 3, 32, 32), (1, 3, 64, 48)):
+        batch = np.random.default_rng(shape[0]).normal(size=shape).astype(np.float32)
+        expected = reference(batch)
+        results.append(engine(batch))
+        assert results[-1].dtype == np.float32
+        assert np.abs(results[-1] - expected).max() <= bound * np.abs(expected).max()
+    np.testing.assert_array_equal(results[0], results[2])  # the first one's memory was not used again
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_openvino_is_left_out_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("icefront_dask.predict.engine.find_spec", lambda name: None)
+    assert resolve_engine("auto").startswith(("torch-", "cuda-"))
+    with pytest.raises(DependencyError, match=r"icefront_dask\[openvino\]"):
+        resolve_engine("openvino-fp32")
+
+
+def test_compiled_pytorch_gives_what_eager_gives() -> None:
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
+    batch = _batch()
+    expected = TorchEngine(TinyUNet(), "torch-fp32", threads=1)(batch)
+    np.testing.assert_allclose(make_engine(TinyUNet(), "torch-compile-fp32", 1)(batch), expected, atol=1e-5)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -9,10 +9,10 @@ from torch import nn
 
 from icefront_dask.cube.quality import Quality
 from icefront_dask.errors import ConfigError, ModelMismatchError
-from icefront_dask.predict.engine import TorchEngine
 from icefront_dask.predict.options import PredictOptions, resolve_options
 from icefront_dask.predict.passes import augmented, run_pass
 from icefront_dask.predict.scene import choose_bands, coarse_factor, fjord_width_m, predict_scene
+from icefront_dask.predict.torch_engine import TorchEngine
 from tests.predict.networks import TinyUNet
 
 PIXEL_M = 10.0

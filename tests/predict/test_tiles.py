@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from icefront_dask.errors import ConfigError
 from icefront_dask.predict.blend import axis_weights, predict_tiled
-from icefront_dask.predict.engine import TorchEngine
 from icefront_dask.predict.tiles import plan_tiles, round_up
+from icefront_dask.predict.torch_engine import TorchEngine
 from tests.predict.networks import RADIUS, STRIDE, TinyUNet
 
 HALO = round_up(RADIUS, STRIDE)

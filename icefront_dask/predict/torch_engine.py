@@ -1,0 +1,93 @@
+"""PyTorch on the CPU or on an NVIDIA GPU, eager or compiled."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import nullcontext
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from icefront_dask.predict.engine import ENGINES, TURN
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+__all__ = ["TorchEngine", "fold_batch_norm"]
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Fold batch normalisations which directly follow a convolution in a ``Sequential`` into it, in place."""
+    for block in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for index, (first, second) in enumerate(pairwise(list(block))):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                block[index] = fuse_conv_bn_eval(first, second)
+                block[index + 1] = nn.Identity()
+    return network
+
+
+class TorchEngine:
+    """PyTorch in channels-last memory format, eager or compiled.
+
+    A compiled network is compiled anew for each shape of batch, which takes tens of seconds and a C++ compiler.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        (N, C, H, W) float32 → (N, K, H, W) logits, with the attributes ``stride`` and ``receptive_radius``.
+        The engine works on a copy in evaluation mode, with batch normalisation folded into the convolutions.
+    name : str
+        A key of `ENGINES`.
+    threads : int, optional
+        Threads of a forward pass on the CPU; PyTorch's own setting by default.
+    stride, receptive_radius : int, optional
+        Instead of those of the network.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        name: str,
+        threads: int | None = None,
+        *,
+        stride: int | None = None,
+        receptive_radius: int | None = None,
+    ) -> None:
+        self.name = name
+        self.threads = threads
+        stated: Any = network
+        self.stride = int(stated.stride if stride is None else stride)
+        self.receptive_radius = int(stated.receptive_radius if receptive_radius is None else receptive_radius)
+        kind = ENGINES[name]
+        self.device = torch.device(kind.device)
+        self.exact = kind.precision == "fp32"
+        folded = fold_batch_norm(copy.deepcopy(network).eval())
+        folded = folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = torch.compile(folded, dynamic=False) if kind.library == "torch-compile" else folded
+
+    def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
+        with TURN, torch.inference_mode(), self._convolutions():
+            # A new Python thread begins with OpenMP's own count, not with the one set elsewhere.
+            if self.threads is not None and torch.get_num_threads() != self.threads:
+                torch.set_num_threads(self.threads)
+            source = torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
+            source = source.to(self.device, memory_format=torch.channels_last)
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.exact):
+                logits = self.network(source)
+            result: NDArray[np.float32] = logits.float().contiguous().cpu().numpy()
+        return result
+
+    def _convolutions(self) -> AbstractContextManager[None]:
+        if self.device.type != "cuda":
+            return nullcontext()
+        flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=not self.exact
+        )
+        return flags
