@@ -44,7 +44,7 @@ class Access:
     signing_url: str | None = None
     allow_hosts: tuple[str, ...] = ()
     timeout_s: float = 60.0
-    attempts: int = 5
+    attempts: int = 8
     retry_wait_s: float = 0.5
     retry_max_wait_s: float = 60.0
     connections_per_host: int = 8

@@ -12,10 +12,13 @@ from shapely.errors import GEOSException
 from shapely.geometry import shape
 
 from icefront_dask.catalog.api import Api
+from icefront_dask.catalog.failures import HttpError
 from icefront_dask.catalog.filters import check_query, interval, matches, to_text, within
 from icefront_dask.catalog.geometry import query_geometry, touches
 from icefront_dask.catalog.hrefs import is_url, resolve_href, unsigned
 from icefront_dask.catalog.items import REGIONS, Items, concatenated, sorted_table, to_table
+from icefront_dask.catalog.paging import KeptPage, KeptPages
+from icefront_dask.catalog.providers import provider_of
 from icefront_dask.catalog.sources import open_source
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError, ConfigError, NoItemsError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from icefront_dask.catalog.filters import Interval
+    from icefront_dask.catalog.page import Page
+    from icefront_dask.catalog.providers import Provider
     from icefront_dask.catalog.sources import Source
 
 __all__ = ["search"]
@@ -47,8 +52,9 @@ def search(
     Parameters
     ----------
     source : str or path
-        A STAC API (URL of its landing page), a stac-geoparquet file (``.parquet``), a static catalogue
-        (file or URL), an item or ItemCollection (``.json``), or newline-delimited items (``.ndjson``).
+        A known provider (``planetary-computer``, see ``icefront providers``), a STAC API (URL of its landing
+        page), a stac-geoparquet file (``.parquet``), a static catalogue (file or URL), an item or ItemCollection
+        (``.json``), or newline-delimited items (``.ndjson``).
     regions : Region or sequence of Region
         Where. The outline is searched in longitude and latitude, and each footprint is tested again in the
         region's own projection.
@@ -59,7 +65,8 @@ def search(
     query : mapping, optional
         Conditions on properties, as ``{"eo:cloud_cover": {"lt": 50}}``.
     cache : path, optional
-        Folder where the result is kept; the same search is not made again.
+        Folder where the result is kept; the same search is not made again. Its pages are kept there as they come,
+        and a search that broke off goes on after the last of them.
 
     Returns
     -------
@@ -82,17 +89,22 @@ def search(
     wanted = [collections] if isinstance(collections, str) else None if collections is None else list(collections)
     span = interval(datetime)
     check_query(query)
-    kept = None if cache is None else Path(cache) / f"{_key(source, areas, wanted, span, query)}.parquet"
+    provider = provider_of(str(source))
+    place = provider.url if provider is not None and str(source) == provider.name else source
+    kept = None if cache is None else Path(cache) / f"{_key(place, areas, wanted, span, query)}.parquet"
     if kept is not None and kept.exists():
         return Items.from_parquet(kept)
-    found = _Search(open_source(str(source)), wanted, span, query)
-    for area in areas:
-        found.add(area)
+    pages = KeptPages(None if kept is None else kept.with_suffix(".pages"))
+    found = _Search(open_source(str(place)), wanted, span, query, provider)
+    for number, area in enumerate(areas):
+        found.add(area, number, pages)
     items = found.items()
     if not len(items):
-        raise NoItemsError(found.explain(str(source), areas))
+        pages.remove()
+        raise NoItemsError(found.explain(str(place), areas))
     if kept is not None:
         items.to_parquet(kept)
+    pages.remove()
     return items
 
 
@@ -105,8 +117,10 @@ class _Search:
         collections: list[str] | None,
         span: Interval | None,
         query: Mapping[str, Any] | None,
+        provider: Provider | None,
     ) -> None:
         self.source = source
+        self.provider = provider
         self.named = collections is not None
         if collections is None and isinstance(source, Api):
             collections = [name for name in source.collections() if name in TABLE] or None
@@ -115,27 +129,55 @@ class _Search:
         self.pages: list[pa.Table | None] = []
         self.regions: dict[tuple[str, str], list[str]] = {}
         self.without_geometry: list[str] = []
+        self._asked_for = 0
 
-    def add(self, region: Region) -> None:
-        """Search for one region."""
+    def add(self, region: Region, number: int, kept: KeptPages) -> None:
+        """Search for one region, after the pages that were kept of it."""
+        done = list(kept.read(number))
+        for page in done:
+            self._take(page, region)
+        if done and done[-1].following is None:
+            return
+        try:
+            self._search(region, number, kept, len(done), done[-1].following if done else None)
+        except HttpError as error:
+            if not done or not 400 <= error.status < 500 or self._asked_for > len(done):
+                raise
+            kept.forget(number)  # the server does not know its link any more
+            self._search(region, number, kept, 0, None)
+
+    def _search(
+        self, region: Region, number: int, kept: KeptPages, first: int, start: Mapping[str, Any] | None
+    ) -> None:
+        self._asked_for = first
         geometry = query_geometry(region)
-        for page in self.source.pages(geometry, self.collections, self.span, self.query):
-            candidates = [(item, base) for item, base in page.items if self._fits(item)]
-            footprints = [_footprint(item) for item, _ in candidates]
-            new = []
-            for (item, base), touching, footprint in zip(
-                candidates, touches(footprints, region), footprints, strict=True
-            ):
-                if footprint is None:
-                    self.without_geometry.append(str(item.get("id")))
-                if not touching:
-                    continue
-                names = self.regions.setdefault((str(item.get("collection") or ""), str(item.get("id"))), [])
-                if not names:
-                    new.append(self._stored(item, base))
-                if region.name not in names:
-                    names.append(region.name)
-            self.pages.append(to_table(new))
+        for page in self.source.pages(geometry, self.collections, self.span, self.query, start):
+            brought = self._judged(page, region)
+            kept.write(number, self._asked_for, brought)
+            self._take(brought, region)
+            self._asked_for += 1
+
+    def _judged(self, page: Page, region: Region) -> KeptPage:
+        """Return what a page brings for a region."""
+        candidates = [(item, base) for item, base in page.items if self._fits(item)]
+        footprints = [_footprint(item) for item, _ in candidates]
+        hits = touches(footprints, region)
+        touching = [pair for pair, hit in zip(candidates, hits, strict=True) if hit]
+        new = {_identity(item): (item, base) for item, base in touching if _identity(item) not in self.regions}
+        return KeptPage(
+            to_table([self._stored(item, base) for item, base in new.values()]),
+            [_identity(item) for item, _ in touching],
+            page.following,
+            [_identity(i)[1] for (i, _), footprint in zip(candidates, footprints, strict=True) if footprint is None],
+        )
+
+    def _take(self, page: KeptPage, region: Region) -> None:
+        self.pages.append(page.table)
+        self.without_geometry += page.without_geometry
+        for identity in page.touching:
+            names = self.regions.setdefault(identity, [])
+            if region.name not in names:
+                names.append(region.name)
 
     def _fits(self, item: Mapping[str, Any]) -> bool:
         if self.collections and item.get("collection") not in self.collections:
@@ -152,6 +194,8 @@ class _Search:
             if _is_raster(asset):
                 owner = f"item {item.get('id')!r}, asset {key!r}"
                 href = resolve_href(href, base, self.roots, owner=owner)
+                if self.provider is not None:
+                    href = self.provider.stored(href, owner)
             assets[key] = {**asset, "href": href}
         return {**item, "assets": assets, "links": []}
 
@@ -196,6 +240,10 @@ class _Search:
             f"no {of} in {source} touch region {names} within {' and '.join(limits)}; "
             f"widen the {' or the '.join(limit.split()[0] for limit in limits)}"
         )
+
+
+def _identity(item: Mapping[str, Any]) -> tuple[str, str]:
+    return str(item.get("collection") or ""), str(item.get("id"))
 
 
 def _footprint(item: Mapping[str, Any]) -> Any:

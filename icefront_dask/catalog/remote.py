@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections import OrderedDict
@@ -18,24 +17,85 @@ if TYPE_CHECKING:
     from icefront_dask.catalog.access import Access
     from icefront_dask.catalog.http import Part
 
-__all__ = ["RemoteFile", "fetch", "forget_files"]
+__all__ = ["RemoteFile", "fetch", "forget_files", "remote_file"]
 
 _BLOCK = 2**15  # headers, tables of tiles and small tiles are read and kept in blocks of that many bytes
-_SMALL = 2**14  # a read of at most that many bytes counts as one of these
-_AHEAD = 2**16  # least read-ahead of a run of reads that follow one another
-_MAX_AHEAD = 2**20
-_GAP = 64  # bytes between tiles that follow one another
+_SMALL = 2  # a range that touches at most that many blocks counts as one of these
 _KEPT = 1024  # blocks kept in this process
 
 
-class _Kept:
-    """What this process keeps of one file: its size, its version and its small blocks."""
+class RemoteFile:
+    """A remote file, read in parts; no byte is asked for before the first read.
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.total: int | None = None
-        self.version = ""
+    Its small blocks are kept, headers among them, so that a file which is opened again is not asked for again.
+    Each request is signed by itself; where it is refused (HTTP 401 or 403) access is renewed once. Threads may share
+    it; :func:`remote_file` gives this process's one.
+
+    Parameters
+    ----------
+    href : str
+        Unsigned, and checked.
+    access : Access
+        How to fetch and sign.
+
+    Attributes
+    ----------
+    failure : Exception or None
+        What made a reading through GDAL fail, which knows no more than that there was nothing.
+    """
+
+    def __init__(self, href: str, access: Access) -> None:
+        self.href = href
+        self.access = access
+        self.failure: Exception | None = None
         self.blocks: dict[int, bytes] = {}
+        self._lock = threading.RLock()
+        self._total: int | None = None
+        self._version = ""
+
+    def size(self) -> int:
+        """Return the size of the file in bytes."""
+        if self._total is None:
+            self._block(0)
+        assert self._total is not None
+        return self._total
+
+    def at(self, start: int, length: int) -> bytes:
+        """Return a range of the file, shorter at its end.
+
+        Raises
+        ------
+        CatalogError
+            For a file that cannot be fetched, is larger than ``catalog.max_file_gb`` or has changed since it was
+            opened.
+        """
+        first, last = start // _BLOCK, (start + length - 1) // _BLOCK
+        if last - first >= _SMALL or start >= self.size():
+            return self._fetched(start, length) if start < self.size() else b""
+        joined = b"".join(self._block(number) for number in range(first, last + 1))
+        return joined[start - first * _BLOCK :][:length]
+
+    def _block(self, number: int) -> bytes:
+        with self._lock:  # threads that open one file at a time ask once
+            if number not in self.blocks:
+                if self._total is not None and number * _BLOCK >= self._total:
+                    return b""
+                self.blocks[number] = self._fetched(number * _BLOCK, _BLOCK)
+            return self.blocks[number]
+
+    def _fetched(self, start: int, length: int) -> bytes:
+        part = _granted(self.href, self.access, start, length)
+        with self._lock:
+            if self._total is None:
+                if part.total > self.access.max_file_gb * 2**30:
+                    raise CatalogError(
+                        f"{self.href} has {part.total / 2**30:.1f} GB, more than catalog.max_file_gb; leave the item "
+                        "out, or raise the setting"
+                    )
+                self._total, self._version = part.total, part.version
+            elif (self._total, self._version) != (part.total, part.version):
+                raise CatalogError(f"{self.href} has changed while it was read; read it again")
+        return part.data
 
 
 class _Files:
@@ -43,17 +103,19 @@ class _Files:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._files: OrderedDict[tuple[int, Access, str], _Kept] = OrderedDict()
+        self._files: OrderedDict[tuple[int, Access, str], RemoteFile] = OrderedDict()
 
-    def of(self, href: str, access: Access) -> _Kept:
+    def of(self, href: str, access: Access) -> RemoteFile:
         key = (os.getpid(), access, href)
         with self._lock:
-            kept = self._files.setdefault(key, _Kept())
+            file = self._files.get(key)
+            if file is None or file.failure is not None:
+                file = self._files[key] = RemoteFile(href, access)
             self._files.move_to_end(key)
-            held = sum(len(file.blocks) for file in self._files.values())
+            held = sum(len(other.blocks) for other in self._files.values())
             while held > _KEPT and len(self._files) > 1:
                 held -= len(self._files.popitem(last=False)[1].blocks)
-            return kept
+            return file
 
     def clear(self) -> None:
         with self._lock:
@@ -68,12 +130,8 @@ def forget_files() -> None:
     _FILES.clear()
 
 
-class RemoteFile(io.RawIOBase):
-    """A remote file as a binary file object for reading; no byte is asked for before the first read.
-
-    Headers are kept for the whole process, so that a file which is opened again is not asked for again. Each
-    request is signed by itself; where it is refused (HTTP 401 or 403) access is renewed once. A read that fails
-    returns no bytes and leaves its cause in ``failure``: GDAL, whose callbacks cannot raise, then fails by itself.
+def remote_file(href: str, access: Access, owner: str = "href") -> RemoteFile:
+    """Return this process's view of a remote file, a new one after a failure.
 
     Parameters
     ----------
@@ -89,119 +147,7 @@ class RemoteFile(io.RawIOBase):
     CatalogError
         For an href that may not be opened.
     """
-
-    def __init__(self, href: str, access: Access, owner: str = "href") -> None:
-        super().__init__()
-        self.href = check_href(href, owner=owner, allow_hosts=access.trusted())
-        self.access = access
-        self.failure: Exception | None = None
-        self._kept = _FILES.of(href, access)
-        self._position = 0
-        self._run = b""  # what was read last, and from where
-        self._run_start = 0
-        self._ahead = 0
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; the size is asked for only where the end is counted from."""
-        if whence == io.SEEK_END:
-            try:
-                offset += self.size()
-            except Exception as error:  # noqa: BLE001  raised again by whoever finds it in `failure`
-                self.failure = self.failure or error
-        elif whence == io.SEEK_CUR:
-            offset += self._position
-        self._position = max(offset, 0)
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        """Return bytes from the position on, none after a failure."""
-        try:
-            data = self.at(self._position, self.size() - self._position if size < 0 else size)
-        except Exception as error:  # noqa: BLE001  raised again by whoever finds it in `failure`
-            self.failure = self.failure or error
-            return b""
-        self._position += len(data)
-        return data
-
-    def size(self) -> int:
-        """Return the size of the file in bytes."""
-        if self._kept.total is None:
-            self._block(0)
-        assert self._kept.total is not None
-        return self._kept.total
-
-    def at(self, start: int, length: int) -> bytes:
-        """Return a range of the file, shorter at its end.
-
-        Raises
-        ------
-        CatalogError
-            For a file that cannot be fetched, is larger than ``catalog.max_file_gb`` or has changed since it was
-            opened.
-        """
-        if length <= 0:
-            return b""
-        inside = start - self._run_start
-        if inside >= 0 and inside + length <= len(self._run):
-            return self._run[inside : inside + length]
-        if length <= _SMALL:
-            first, last = start // _BLOCK, (start + length - 1) // _BLOCK
-            joined = b"".join(self._block(number) for number in range(first, last + 1))
-            return joined[start - first * _BLOCK :][:length]
-        return self._large(start, length)
-
-    def _large(self, start: int, length: int) -> bytes:
-        follows = 0 <= start - self._run_start - len(self._run) <= _GAP or start < self._run_start + len(self._run)
-        follows = follows and start >= self._run_start and bool(self._run)
-        self._ahead = min(max(2 * self._ahead, _AHEAD), _MAX_AHEAD) if follows else 0
-        held = b""
-        if follows and start < self._run_start + len(self._run):
-            held = self._run[start - self._run_start :]
-        wanted = min(length + self._ahead, max(self.size() - start, 0))
-        data = held + self._fetched(start + len(held), wanted - len(held)) if wanted > len(held) else held
-        self._run, self._run_start = data, start
-        return data[:length]
-
-    def _block(self, number: int) -> bytes:
-        kept = self._kept
-        with kept.lock:  # threads that open one file at a time ask once
-            if number not in kept.blocks:
-                if kept.total is not None and number * _BLOCK >= kept.total:
-                    return b""
-                kept.blocks[number] = self._fetched(number * _BLOCK, _BLOCK)
-            return kept.blocks[number]
-
-    def _fetched(self, start: int, length: int) -> bytes:
-        part = _granted(self.href, self.access, start, length)
-        kept = self._kept
-        with kept.lock:
-            if kept.total is None:
-                self._check_size(part.total)
-                kept.total, kept.version = part.total, part.version
-            elif (kept.total, kept.version) != (part.total, part.version):
-                kept.total, kept.version, kept.blocks = None, "", {}
-                self._run = b""
-                raise CatalogError(f"{self.href} has changed while it was read; read it again")
-        return part.data
-
-    def _check_size(self, total: int) -> None:
-        if total > self.access.max_file_gb * 2**30:
-            raise CatalogError(
-                f"{self.href} has {total / 2**30:.1f} GB, more than catalog.max_file_gb; leave the item out, or raise "
-                "the setting"
-            )
+    return _FILES.of(check_href(href, owner=owner, allow_hosts=access.trusted()), access)
 
 
 def _granted(href: str, access: Access, start: int, length: int) -> Part:
@@ -228,7 +174,7 @@ def fetch(href: str, access: Access, owner: str = "href", limit: int = 2**24) ->
     CatalogError
         For an href that may not be opened, a file that cannot be fetched or has more than `limit` bytes.
     """
-    file = RemoteFile(href, access, owner)
+    file = remote_file(href, access, owner)
     if file.size() > limit:
         raise CatalogError(f"{owner}: {href} has {file.size()} bytes; a file of that kind has at most {limit}")
     return file.at(0, file.size())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,11 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.session import DummySession
 
 from icefront_dask.catalog.access import Access
+from icefront_dask.catalog.bridge import BRIDGE_OPTIONS, bridge
 from icefront_dask.catalog.failures import HttpError
 from icefront_dask.catalog.hosts import HostError
 from icefront_dask.catalog.hrefs import check_href, is_url
-from icefront_dask.catalog.remote import RemoteFile
+from icefront_dask.catalog.remote import RemoteFile, remote_file
 from icefront_dask.errors import CatalogError, IcefrontError, NotGeoreferencedError, ReadError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ GDAL_OPTIONS: dict[str, Any] = {
     "GDAL_CACHEMAX": 256,  # MB; the default is 5 % of the host's memory in every process
     "GDAL_NUM_THREADS": 1,  # parallel over scenes
     "VSI_CACHE": False,
+    **BRIDGE_OPTIONS,
 }
 
 _MAX_BLOCK_BYTES = 2**29  # a tile or strip is read as a whole
@@ -56,9 +57,7 @@ def gdal_env() -> Iterator[None]:
 class Opened:
     """A GeoTIFF, and nothing but a GeoTIFF, open for reading.
 
-    GDAL never speaks to a server: it reads remote files through :class:`icefront_dask.catalog.remote.RemoteFile`,
-    which checks hosts, signs, tries again and keeps headers. So no signature is known to GDAL, and none of its
-    caches outlives a failure.
+    GDAL never speaks to an archive: it reads remote files through :mod:`icefront_dask.catalog.bridge`.
 
     Parameters
     ----------
@@ -94,11 +93,11 @@ class Opened:
         self, href: str, label: str, access: Access, dtype: str | None = None, *, placed: bool = True, **options: Any
     ) -> None:
         self.href, self.label = href, label
-        self._files: list[RemoteFile] = []
+        self._file: RemoteFile | None = None
         check_href(href, owner=label, allow_hosts=access.trusted())
         try:
             if is_url(href):
-                self.dataset = self._remote(access, options)
+                self.dataset: Any = self._remote(access, options)
             else:
                 self.dataset = rasterio.open(href.removeprefix("file://"), driver=DRIVER, sharing=False, **options)
         except RasterioError as error:
@@ -110,15 +109,8 @@ class Opened:
             raise
 
     def _remote(self, access: Access, options: dict[str, Any]) -> Any:
-        name = f"{uuid.uuid4().hex}/file.tif"  # openers are registered by folder, for all threads of the process
-
-        def opener(path: str, mode: str = "rb") -> RemoteFile:
-            if path != name or "r" not in mode:
-                raise FileNotFoundError(path)
-            self._files.append(RemoteFile(self.href, access, self.label))
-            return self._files[-1]
-
-        return rasterio.open(name, driver=DRIVER, sharing=False, opener=opener, **options)
+        self._file = remote_file(self.href, access, self.label)
+        return rasterio.open(bridge().name(self._file), driver=DRIVER, sharing=False, **options)
 
     def close(self) -> None:
         """Close the file."""
@@ -126,9 +118,8 @@ class Opened:
 
     def explain(self, error: Exception) -> Exception:
         """Return what went wrong while opening or reading as our error, and what to do."""
-        failure = next((file.failure for file in self._files if file.failure is not None), None)
-        if failure is not None:
-            return _of_transport(failure, self.href, self.label)
+        if self._file is not None and self._file.failure is not None:
+            return _of_transport(self._file.failure, self.href, self.label)
         text = " ".join(str(part) for part in (error, error.__cause__) if part)
         of = f"{self.label}: {self.href}"
         if "No such file" in text:
@@ -145,8 +136,8 @@ class Opened:
     def _kind(self) -> str:
         """Name the kind of the file by its first bytes."""
         head = b""
-        if self._files:
-            head = self._files[0].at(0, 512)
+        if self._file is not None:
+            head = self._file.at(0, 512)
         elif (path := Path(self.href.removeprefix("file://"))).is_file():
             with path.open("rb") as stream:
                 head = stream.read(512)
