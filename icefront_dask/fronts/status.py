@@ -38,6 +38,8 @@ class Reason(StrEnum):
     GAPS = "gaps"
     """Too much of the line is bridged over pixels without data or without a sign of a front."""
     CLOUDS = "clouds"
+    DEM_CLIFF = "dem_cliff"
+    """The line lies on the elevation model's own cliff, as those of other dates do."""
     ONE_SIDED = "one_sided"
     """Nearly everything round the line is ice (CALFIN's test of balance)."""
     PARTIAL = "partial"
