@@ -12,6 +12,8 @@ from icefront_dask.cube.quality import INVALID, Quality, invalid
 
 if TYPE_CHECKING:
     from icefront_dask.cube.blocks import ReadOptions, read_scenes
+    from icefront_dask.cube.extend import extend_store
+    from icefront_dask.cube.layers import region_layers
     from icefront_dask.cube.lazy import load, variables_of
     from icefront_dask.cube.reopen import open_cube
     from icefront_dask.cube.scene import Scene, scenes
@@ -24,10 +26,12 @@ __all__ = [
     "ReadOptions",
     "Scene",
     "create_store",
+    "extend_store",
     "invalid",
     "load",
     "open_cube",
     "read_scenes",
+    "region_layers",
     "scenes",
     "variables_of",
     "write_scenes",
@@ -38,9 +42,11 @@ _HOMES = {
     "ReadOptions": "blocks",
     "Scene": "scene",
     "create_store": "store",
+    "extend_store": "extend",
     "load": "lazy",
     "open_cube": "reopen",
     "read_scenes": "blocks",
+    "region_layers": "layers",
     "scenes": "scene",
     "variables_of": "lazy",
     "write_scenes": "store",

@@ -20,7 +20,7 @@ from icefront_dask.errors import InputError, ReadError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["COPERNICUS", "copernicus_tiles", "layers", "read_elevation", "read_geoid"]
+__all__ = ["COPERNICUS", "copernicus_tiles", "read_elevation", "read_geoid", "region_layers"]
 
 COPERNICUS = "cop-dem-glo-30"
 _COPERNICUS_ROOT = "https://copernicus-dem-30m.s3.eu-central-1.amazonaws.com"
@@ -34,7 +34,7 @@ _ATTRIBUTES = {
 }
 
 
-def layers(region: Any, resolution: float, *, access: Access | None = None) -> xr.Dataset:
+def region_layers(region: Any, resolution: float, *, access: Access | None = None) -> xr.Dataset:
     """Return a region's elevation and geoid on its grid, lazily.
 
     Parameters

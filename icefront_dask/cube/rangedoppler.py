@@ -112,9 +112,7 @@ class Locator:
                 break
         return x + a.conversion_gr0_m[record]
 
-    def __call__(
-        self, longitude: Floats, latitude: Floats, height: npt.NDArray[Any] | float
-    ) -> tuple[Floats, Floats]:
+    def __call__(self, longitude: Floats, latitude: Floats, height: npt.NDArray[Any] | float) -> tuple[Floats, Floats]:
         """Return line and pixel of points.
 
         Parameters

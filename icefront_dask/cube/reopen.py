@@ -60,8 +60,13 @@ def open_cube(
     >>> cube = open_cube("out/cube.zarr", region="helheim", family="sentinel-1")
     """
     where = store if isinstance(store, CubeStore) else _find(str(store), family, region)
+    store_there = where.zarr_store if where.session is not None else open_store(where.url, read_only=True)
+    if "extending" in _attributes(store_there, where.group):
+        raise StoreError(
+            f"{where.url}/{where.group} was interrupted while it was extended; extend it again, by any scenes"
+        )
     raw = xr.open_zarr(
-        open_store(where.url, read_only=True),
+        store_there,
         group=where.group,
         consolidated=False,
         zarr_format=3,
@@ -83,6 +88,13 @@ def open_cube(
         coords={name: _coordinate(raw[name]) for name in coordinates},
         attrs={k: v for k, v in raw.attrs.items() if k not in {"template", "generator"}},
     )
+
+
+def _attributes(store: Any, group: str) -> dict[str, Any]:
+    try:
+        return zarr.open_group(store, path=group, mode="r", zarr_format=3).attrs.asdict()
+    except FileNotFoundError:
+        return {}  # xarray says what is missing
 
 
 def _unpacked(packed: xr.DataArray, packing: Packing) -> xr.Variable:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,13 +26,23 @@ from icefront_dask.cube.quality import QUALITY_DTYPE, Quality, gap_fraction
 from icefront_dask.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
+    import xarray as xr
 
     from icefront_dask.cube.scene import Scene
 
-__all__ = ["STORE_VERSION", "CubeStore", "create_store", "open_store", "replace_shard", "write_scenes"]
+__all__ = [
+    "STORE_VERSION",
+    "CubeStore",
+    "create_store",
+    "open_store",
+    "replace_shard",
+    "scenes_sha256",
+    "write_coordinates",
+    "write_scenes",
+]
 
 STORE_VERSION = 1
 _GENERATOR = "icefront_dask"
@@ -41,22 +51,36 @@ _DIMS = ("time", "y", "x")
 
 @dataclass(frozen=True)
 class CubeStore:
-    """Where a cube lies: a path or URL and the group within it. Picklable: it travels to the workers."""
+    """Where a cube lies: a path or URL and the group within it. Picklable: it travels to the workers.
+
+    `session` is an Icechunk session, or a fork of one, through which it is written.
+    """
 
     url: str
     group: str
+    session: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def zarr_store(self) -> Any:
+        """The Zarr store that the group lies in."""
+        return open_store(self.url) if self.session is None else self.session.store
 
     def open(self, mode: Literal["r", "r+"] = "r+") -> Any:
         """Return the group."""
-        return zarr.open_group(open_store(self.url), path=self.group, mode=mode, zarr_format=3)
+        return zarr.open_group(self.zarr_store, path=self.group, mode=mode, zarr_format=3)
 
 
 def open_store(path_or_url: str | Path, *, read_only: bool = False) -> Any:
     """Return the Zarr store of a local path, or of a URL (s3, gs, az, http) by obstore.
 
+    With ``icechunk+`` before it the URL is that of an Icechunk repository, of which the published branch is read.
     Credentials come from the environment of the process; the URL must not hold any.
     """
     text = str(path_or_url)
+    if text.startswith("icechunk+"):
+        from icefront_dask.cube.repository import published
+
+        return published(text)
     if "://" in text and not text.startswith("file://"):
         from obstore.store import from_url
         from zarr.storage import ObjectStore
@@ -75,6 +99,8 @@ def create_store(
     geobox: Any,
     variables: Sequence[str],
     attrs: Mapping[str, Any] | None = None,
+    *,
+    session: Any = None,
 ) -> CubeStore:
     """Write the template of a cube: all coordinates and attributes, and a slot for each scene.
 
@@ -98,6 +124,8 @@ def create_store(
         packed as such, which is exact, else float32.
     attrs : mapping, optional
         More attributes of the dataset, JSON-ready.
+    session : icechunk.Session, optional
+        Write through it, uncommitted; `path_or_url` is then its repository's.
 
     Returns
     -------
@@ -109,13 +137,13 @@ def create_store(
     StoreError
         For a group that holds something else; the message names the difference.
     """
-    cube = CubeStore(str(path_or_url), f"{region.name}/{family}")
+    cube = CubeStore(str(path_or_url), f"{region.name}/{family}", session)
     settings = section("cube")
     packings = packings_of(scenes, variables)
     template = _template(scenes, geobox, packings, int(settings["chunk_px"]), int(settings["zstd_level"]))
     if _matches(cube, template):
         return cube
-    store = open_store(cube.url)
+    store = cube.zarr_store
     zarr.open_group(store, mode="a", zarr_format=3)
     zarr.open_group(store, path=region.name, mode="a", zarr_format=3)
     folder = _folder(cube)
@@ -132,7 +160,16 @@ def create_store(
         _slots(group, name, packing.dtype, packing.fill, attributes, template)
     quality = attrs_of.variable_attributes("quality", "")
     _slots(group, "quality", QUALITY_DTYPE, int(Quality.NODATA), quality, template)
-    _coordinates(group, scenes, geobox)
+    write_coordinates(group, {**attrs_of.scene_coordinates(scenes), **attrs_of.grid_coordinates(geobox)})
+    group.create_array(
+        "gap_fraction",
+        shape=(len(scenes),),
+        chunks=(1,),
+        dtype="float32",
+        fill_value=np.nan,
+        dimension_names=("time",),
+        attributes=attrs_of.GAP_FRACTION,
+    )
     group.attrs.update(
         {
             **attrs_of.cube_attributes(region, family, calibrations),
@@ -216,7 +253,7 @@ def _sweep(store: CubeStore, array: Any, chunk: tuple[int, ...]) -> None:
 
 def _folder(store: CubeStore) -> Path | None:
     """Return the folder of a local store."""
-    if "://" in store.url and not store.url.startswith("file://"):
+    if store.session is not None or ("://" in store.url and not store.url.startswith("file://")):
         return None
     return Path(store.url.removeprefix("file://"))
 
@@ -263,8 +300,8 @@ def _slots(
 _COORDINATES = " ".join(attrs_of.SCENE_COORDINATES)
 
 
-def _coordinates(group: Any, scenes: Sequence[Scene], geobox: Any) -> None:
-    coordinates = {**attrs_of.scene_coordinates(scenes), **attrs_of.grid_coordinates(geobox)}
+def write_coordinates(group: Any, coordinates: Mapping[str, xr.Variable]) -> None:
+    """Write coordinates, each as one chunk, in place of what is there."""
     for name, variable in coordinates.items():
         values, attributes = variable.to_numpy(), dict(variable.attrs)
         if name == "time":
@@ -277,17 +314,9 @@ def _coordinates(group: Any, scenes: Sequence[Scene], geobox: Any) -> None:
             dtype=str if values.dtype.kind == "O" else values.dtype,
             dimension_names=variable.dims,
             attributes=attributes,
+            overwrite=True,
         )
         array[...] = values
-    group.create_array(
-        "gap_fraction",
-        shape=(len(scenes),),
-        chunks=(1,),
-        dtype="float32",
-        fill_value=np.nan,
-        dimension_names=("time",),
-        attributes=attrs_of.GAP_FRACTION,
-    )
 
 
 def _template(
@@ -303,10 +332,15 @@ def _template(
         },
         "variables": {name: packing.to_template() for name, packing in packings.items()},
         "slots": len(scenes),
-        "scenes_sha256": hashlib.sha256("\n".join(s.scene_id for s in scenes).encode()).hexdigest(),
+        "scenes_sha256": scenes_sha256(s.scene_id for s in scenes),
         "chunk_px": chunk_px,
         "zstd_level": zstd_level,
     }
+
+
+def scenes_sha256(scene_ids: Iterable[str]) -> str:
+    """Return the hash of the slots' keys in their order."""
+    return hashlib.sha256("\n".join(scene_ids).encode()).hexdigest()
 
 
 def _matches(cube: CubeStore, template: dict[str, Any]) -> bool:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 import zarr
 from zarr.codecs import ZstdCodec
-from zarr.core.sync import sync
 
 from icefront_dask.cube import CubeStore, open_cube
-from icefront_dask.cube.store import open_store
+from icefront_dask.cube.store import open_store, replace_shard
 from icefront_dask.errors import StoreError
 from icefront_dask.predict.encode import ATTRS, INVALID
 
@@ -111,11 +110,7 @@ def write_prediction(cube: CubeStore, slot: int, layers: Mapping[str, npt.NDArra
     """
     group = zarr.open_group(open_store(cube.url), path=f"{cube.group}/prediction", mode="r+", zarr_format=3)
     for name in LAYERS:
-        array: Any = group[name]
-        # Zarr merges into a shard that is there, as the last chunks reach beyond the grid: a damaged or older
-        # one must not survive.
-        sync(array.store.delete(f"{array.path}/{array.metadata.encode_chunk_key((slot, 0, 0))}"))
-        array[slot] = layers[name]
+        replace_shard(group[name], cube, slot, layers[name])
 
 
 def open_prediction(

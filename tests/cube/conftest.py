@@ -64,3 +64,29 @@ def landsat_item(tmp_path_factory):
 def landsat(landsat_item):
     """A copy of the Landsat item to change at will; its files are shared."""
     return copy.deepcopy(landsat_item)
+
+
+@pytest.fixture(scope="session")
+def bucket():
+    """Yield the name of an empty bucket of moto's S3, which the environment of this process names."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    patch = pytest.MonkeyPatch()
+    for name, value in {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        patch.setenv(name, value)
+    boto3.client("s3", endpoint_url=url).create_bucket(Bucket="cubes")
+    yield "cubes"
+    patch.undo()
+    server.stop()

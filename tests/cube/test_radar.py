@@ -95,9 +95,9 @@ def test_range_doppler_follows_the_elevation_of_each_pixel(tmp_path):
     cube = grd([item], region).compute()
     assert cube.geometry.item() == "range_doppler"
     assert float(cube.geolocation_sigma_m.item()) == 30.0
-    from icefront_dask.cube.layers import layers
+    from icefront_dask.cube.layers import region_layers
 
-    height = layers(region, GRID_M).compute()
+    height = region_layers(region, GRID_M).compute()
     np.testing.assert_array_equal(height.geoid, 25.0)
     lon, lat = lonlat(cube)
     pixel = (np.sqrt(cube.hv.values[0]) * GAIN - 1_000) / 100

@@ -1,0 +1,166 @@
+"""Cubes in Icechunk: written on a branch of their own, committed in batches, published by moving ``main``.
+
+Workers write into forks of one session and hand them back; only the coordinator commits. So a reader sees all of a
+batch or nothing of it, and a writer that was killed leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from icefront_dask.errors import DependencyError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from icefront_dask.cube.store import CubeStore
+
+__all__ = ["Batch", "batch", "open_repository", "publish", "published"]
+
+PREFIX = "icechunk+"
+PUBLISHED = "main"
+
+
+class Batch:
+    """What is written between two commits of a branch.
+
+    Attributes
+    ----------
+    session : icechunk.Session
+        For what the coordinator writes itself.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+    def fork(self, cube: CubeStore) -> CubeStore:
+        """Return a cube for a worker to write scenes into; nothing may be uncommitted in the session.
+
+        The worker hands the same cube back, with what it wrote, for :meth:`merge`.
+        """
+        from dataclasses import replace
+
+        return replace(cube, session=self.session.fork())
+
+    def merge(self, cubes: Iterable[CubeStore]) -> None:
+        """Take over what workers wrote into forks."""
+        self.session.merge(*(cube.session for cube in cubes))
+
+
+@contextmanager
+def batch(url: str, branch: str, message: str, metadata: Mapping[str, Any] | None = None) -> Iterator[Batch]:
+    """Write to a branch, and commit at the end if nothing failed.
+
+    Parameters
+    ----------
+    url : str
+        ``icechunk+file:///folder``, or with s3, gs or az; the repository is made where it is missing.
+    branch : str
+        As ``run-2026-01`` (no slash); it is made from what is published where it is missing.
+    message : str
+        Of the commit.
+    metadata : mapping, optional
+        Of the commit, JSON-ready; no times, so that repeating a batch repeats it.
+
+    Raises
+    ------
+    DependencyError
+        Without the package icechunk.
+    StoreError
+        For a URL of another kind.
+    """
+    repository = open_repository(url, create=True)
+    if branch not in repository.list_branches():
+        repository.create_branch(branch, repository.lookup_branch(PUBLISHED))
+    session = repository.writable_session(branch)
+    yield Batch(session)
+    if session.has_uncommitted_changes:
+        session.commit(message, metadata=dict(metadata or {}))
+
+
+def publish(url: str, branch: str) -> None:
+    """Move ``main`` to the tip of a branch: readers see the new state from then on, whole.
+
+    Raises
+    ------
+    StoreError
+        If the branch does not exist, or does not descend from what is published.
+    """
+    repository = open_repository(url)
+    if branch not in repository.list_branches():
+        raise StoreError(f"{url} has no branch {branch!r}; it has {', '.join(sorted(repository.list_branches()))}")
+    before, tip = repository.lookup_branch(PUBLISHED), repository.lookup_branch(branch)
+    if before not in {snapshot.id for snapshot in repository.ancestry(branch=branch)}:
+        raise StoreError(
+            f"{url}: branch {branch!r} does not descend from what was published since; write it anew from there"
+        )
+    if before != tip:
+        repository.reset_branch(PUBLISHED, tip, from_snapshot_id=before)
+
+
+def published(url: str) -> Any:
+    """Return the Zarr store of what is published, for reading.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no repository.
+    """
+    return open_repository(url).readonly_session(PUBLISHED).store
+
+
+def open_repository(url: str, *, create: bool = False) -> Any:
+    """Return the Icechunk repository at a URL.
+
+    Raises
+    ------
+    DependencyError
+        Without the package icechunk.
+    FileNotFoundError
+        If there is none and it is not to be made.
+    StoreError
+        For a URL of another kind.
+    """
+    try:
+        import icechunk
+    except ImportError:
+        raise DependencyError(
+            "Icechunk repositories need the package icechunk; install icefront_dask[icechunk]"
+        ) from None
+    storage = _storage(icechunk, url)
+    if create:
+        return icechunk.Repository.open_or_create(storage)
+    if not icechunk.Repository.exists(storage):
+        raise FileNotFoundError(f"no Icechunk repository at {url}")
+    return icechunk.Repository.open(storage)
+
+
+def _storage(icechunk: Any, url: str) -> Any:
+    parts = urlsplit(url.removeprefix(PREFIX))
+    prefix = parts.path.strip("/") or None
+    if url.startswith(PREFIX):
+        if parts.scheme == "file":
+            return icechunk.local_filesystem_storage(parts.path)
+        if parts.scheme == "s3":
+            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+            return icechunk.s3_storage(
+                bucket=parts.netloc,
+                prefix=prefix,
+                region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+                endpoint_url=endpoint,
+                allow_http=bool(endpoint and endpoint.startswith("http://")),
+                force_path_style=endpoint is not None,
+                from_env=True,
+            )
+        if parts.scheme == "gs":
+            return icechunk.gcs_storage(bucket=parts.netloc, prefix=prefix, from_env=True)
+        if parts.scheme == "az":
+            account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
+            return icechunk.azure_storage(account=account, container=parts.netloc, prefix=prefix or "", from_env=True)
+    raise StoreError(
+        f"{url!r} names no Icechunk repository; write icechunk+file:///folder, icechunk+s3://bucket/prefix, "
+        "icechunk+gs://bucket/prefix or icechunk+az://container/prefix"
+    )
