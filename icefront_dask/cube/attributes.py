@@ -126,7 +126,7 @@ SCENE_COORDINATES = (
     "geolocation_sigma_m",
     "gap_fraction",
 )
-GAP_FRACTION = {"long_name": "share of the pixels of the grid that are not usable", "units": "1"}
+GAP_FRACTION: dict[str, Any] = {"long_name": "share of the pixels of the grid that are not usable", "units": "1"}
 
 
 def variable_attributes(name: str, calibration: str, geometries: Iterable[str] = ()) -> dict[str, Any]:

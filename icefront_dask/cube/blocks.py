@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoboxTiles
 from icefront_dask._landsat import level_1_from_mtl
 from icefront_dask.catalog.access import Access
 from icefront_dask.config import section
-from icefront_dask.cube import decode
+from icefront_dask.cube import decode, speckle
 from icefront_dask.cube.metadata import load_mtl
 from icefront_dask.cube.quality import QUALITY_DTYPE, Quality
 from icefront_dask.cube.readers import BandRequest, Reader, get_reader
@@ -41,6 +41,7 @@ class ReadOptions:
     border_erosion_px: int = 2
     on_read_error: str = "raise"
     on_grid_mismatch: str = "raise"
+    speckle: str = "none"
     access: Access = field(default_factory=Access)
 
     @classmethod
@@ -53,7 +54,11 @@ class ReadOptions:
             For an unknown key or value.
         """
         values = section("cube", **overrides)
-        for key, allowed in (("on_read_error", ("raise", "skip", "flag")), ("on_grid_mismatch", ("raise", "header"))):
+        for key, allowed in (
+            ("on_read_error", ("raise", "skip", "flag")),
+            ("on_grid_mismatch", ("raise", "header")),
+            ("speckle", ("none", "refined_lee")),
+        ):
             if values[key] not in allowed:
                 raise ConfigError(f"{key} {values[key]!r} is not one of {', '.join(allowed)}")
         get_reader(values["reader"])
@@ -63,6 +68,7 @@ class ReadOptions:
             border_erosion_px=int(values["border_erosion_px"]),
             on_read_error=values["on_read_error"],
             on_grid_mismatch=values["on_grid_mismatch"],
+            speckle=values["speckle"],
             access=Access.resolve(),
         )
 
@@ -155,6 +161,8 @@ def read_block(
         erosion_px=options.border_erosion_px,
         slc_radius_m=_SLC_RADIUS_M if slc_off else None,
     )
+    if options.speckle != "none":
+        halo += speckle.HALO_PX
     needs_halo = slc_off or any(source.kind in {"sar", "grd"} for source in scene.sources)
     padded = geobox.pad(halo) if needs_halo else geobox
     reader = get_reader(options.reader)
@@ -189,6 +197,8 @@ def _read_source(
         if options.on_read_error != "flag":
             raise
         return values, _failed([source], geobox)
+    if options.speckle != "none" and source.looks is not None:
+        decoded = {name: speckle.refined_lee(power, source.looks) for name, power in decoded.items()}
     return values | decoded, quality
 
 

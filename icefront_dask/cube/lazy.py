@@ -151,7 +151,7 @@ def _lazy_arrays(
     for name in (*variables, "quality"):
         name_key = f"{name}-{token}"
         pick = _Pick(name)
-        picked = {}
+        picked: dict[Any, Any] = {}
         for index in graph:
             key = (name_key, *index[1:])
             picked[key] = Task(key, pick, TaskRef(index))
@@ -159,11 +159,10 @@ def _lazy_arrays(
         dtype = QUALITY_DTYPE if name == "quality" else np.dtype("float32")
         arrays[name] = da.Array(layers, name_key, chunks, dtype=dtype)
     gaps_key = f"{_GAPS}-{token}"
-    gaps = {}
+    gaps: dict[Any, Any] = {}
     for slot in range(len(scenes)):
-        key = (gaps_key, slot)
         blocks_of = [TaskRef((read, slot, row, column)) for row, column in np.ndindex(*blocks.shape.yx)]
-        gaps[key] = Task(key, _gaps, *blocks_of)
+        gaps[gaps_key, slot] = Task((gaps_key, slot), _gaps, *blocks_of)
     layers = HighLevelGraph({**source.layers, gaps_key: gaps}, {**source.dependencies, gaps_key: {read}})
     arrays[_GAPS] = da.Array(layers, gaps_key, (chunks[0],), dtype=np.float32)
     return arrays

@@ -24,6 +24,7 @@ __all__ = ["Radar", "Scene", "Source", "item_dicts", "scenes"]
 
 _SAME_OVERPASS_S = 300  # neighbouring slices and rows of one overpass begin 24-30 s apart
 _SLC_FAILURE = np.datetime64("2003-05-31T21:42:35", "ns")
+_LOOKS = 4.4  # IW GRDH
 _WHERE_ASKED = frozenset({"pan", "thermal"})
 _LANDSAT = re.compile(r"^L[COTEM](\d\d)_L(\d)\w\w_(\d{6})_(\d{8})_")
 
@@ -54,7 +55,7 @@ class Source:
 
     ``kind`` is how its numbers are decoded: ``sar`` linear power, ``landsat`` numbers with quality bands,
     ``grd`` a radar image that `radar` places, ``grey`` as they are. ``footprint`` is well-known binary in
-    longitude and latitude.
+    longitude and latitude. ``looks`` is the equivalent number of a calibrated radar image.
     """
 
     item_id: str
@@ -65,6 +66,7 @@ class Source:
     slc_off: bool = False
     footprint: bytes | None = None
     radar: Radar | None = None
+    looks: float | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -281,6 +283,7 @@ def _source(
         slc_off=bool(collection.platform == "landsat-7" and time > _SLC_FAILURE),
         footprint=shapely.to_wkb(shapely.geometry.shape(geometry)) if geometry else None,
         radar=radar,
+        looks=_looks(item) if collection.calibration in {"gamma0", "sigma0"} else None,
     )
 
 
@@ -289,6 +292,11 @@ def _without_level_1_twins(parsed: list[_Parsed]) -> list[_Parsed]:
     named = [_LANDSAT.match(p.id) for p in parsed]
     made = {m.group(1, 3, 4) for m in named if m and m.group(2) == "2"}
     return [p for p, m in zip(parsed, named, strict=True) if not (m and m.group(2) == "1" and m.group(1, 3, 4) in made)]
+
+
+def _looks(item: Mapping[str, Any]) -> float:
+    """Equivalent number of looks, of the best resolved product where the item does not say."""
+    return float((item.get("properties") or {}).get("sar:looks_equivalent_number") or _LOOKS)
 
 
 def _by_key(parsed: Iterable[_Parsed]) -> list[list[_Parsed]]:

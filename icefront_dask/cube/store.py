@@ -168,7 +168,7 @@ def create_store(
         dtype="float32",
         fill_value=np.nan,
         dimension_names=("time",),
-        attributes=attrs_of.GAP_FRACTION,
+        attributes=dict(attrs_of.GAP_FRACTION),
     )
     group.attrs.update(
         {
