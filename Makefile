@@ -13,7 +13,7 @@ TEST_EXTRAS := dev,plot,icechunk,openvino,gateway
 
 export PYTHON VENV
 
-.PHONY: help demo test lint bench bench-cube real soak train clean
+.PHONY: help demo test lint bench bench-fronts bench-cube real soak train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -45,6 +45,9 @@ bench: $(VENV)/.icefront-test ## run the benchmarks; each prints ratios measured
 
 bench-cube: $(VENV)/.icefront-test ## cubes beside odc-stac and stackstac, graph and plan sizes; fails where a bound is broken
 	@$(PY) -W ignore benchmarks/bench_cube.py
+
+bench-fronts: $(VENV)/.icefront-test ## tracing: growth, against a search, one scene on one core
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/bench_fronts.py
 
 real: $(VENV)/.icefront-test ## run the whole way over the real scenes, through real servers
 	@tools/setup-tests.sh

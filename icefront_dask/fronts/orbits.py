@@ -177,8 +177,8 @@ def _radar(fronts: gpd.GeoDataFrame) -> pd.Series[bool]:
 
 def _orbit(fronts: gpd.GeoDataFrame) -> pd.Series[Any]:
     """Return the relative orbit as text, else the direction, else nothing."""
-    number = fronts["relative_orbit"].astype("object").map(lambda value: None if pd.isna(value) else str(int(value)))
-    return number.fillna(fronts["orbit_direction"]).fillna("")
+    number = fronts["relative_orbit"].astype("Int32").astype("string")
+    return number.astype("object").fillna(fronts["orbit_direction"]).fillna("")
 
 
 def _check(fronts: gpd.GeoDataFrame) -> None:

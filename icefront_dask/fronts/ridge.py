@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 from skimage.morphology import skeletonize
 
 if TYPE_CHECKING:
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["bounding_slices", "ridge_pixels"]
 
-_EIGHT = np.ones((3, 3), dtype=bool)
 _HOLE_PX = 16  # holes up to this size in the thresholded ridge are noise and would make loops of the skeleton
 
 
@@ -76,11 +78,14 @@ def ridge_pixels(
 
 
 def _skeleton(ridge: Mask, min_px: int) -> npt.NDArray[np.intp]:
-    skeleton = skeletonize(_without_holes(ridge))
-    labels, _ = ndimage.label(skeleton, structure=_EIGHT)
-    large = np.bincount(labels.ravel()) >= min_px
-    large[0] = False
-    return np.argwhere(large[labels])
+    pixels = np.argwhere(skeletonize(_without_holes(ridge)))
+    if len(pixels) < 2:
+        return pixels[: len(pixels) if min_px <= 1 else 0]
+    # Neighbours among the pixels: a labelled image would cost more than all of tracing.
+    a, b = KDTree(pixels).query_pairs(1.5, output_type="ndarray").T
+    graph = coo_array((np.ones(len(a), dtype=bool), (a, b)), shape=(len(pixels), len(pixels)))
+    piece = connected_components(graph, directed=False)[1]
+    return pixels[np.bincount(piece)[piece] >= min_px]
 
 
 def _without_holes(mask: Mask) -> Mask:
