@@ -144,7 +144,7 @@ def _trace_step(
         cloud=None if quality is None else (quality & np.uint16(Quality.CLOUD)) != 0,
         options=settings,
     )
-    return front_rows(traced, scene, region, geobox, quality=quality, **model)
+    return front_rows(traced, scene, region, geobox, quality=quality, simplify_m=settings.simplify_m, **model)
 
 
 def _probability(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

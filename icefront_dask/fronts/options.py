@@ -58,6 +58,7 @@ class FrontOptions:
     ice_weight: float
     smooth_line_px: float
     max_smoothing_px: float
+    simplify_m: float
     pixel_error_px: float
     uncertainty_factor: float
     uncertainty_doubt: float

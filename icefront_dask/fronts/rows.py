@@ -170,6 +170,7 @@ def front_rows(
     quality: npt.NDArray[np.integer[Any]] | None = None,
     model: str | None = None,
     model_sha256: str | None = None,
+    simplify_m: float = 0.0,
 ) -> gpd.GeoDataFrame:
     """Return the fronts of one scene as rows of the fronts table.
 
@@ -188,6 +189,9 @@ def front_rows(
         Quality bits.
     model, model_sha256 : str, optional
         The network that made the probabilities.
+    simplify_m : float
+        Vertices which the line keeps this near without, in true metres, are left out (Douglas-Peucker); the others
+        stay where they are. 0 keeps all.
 
     Returns
     -------
@@ -225,7 +229,8 @@ def front_rows(
             xy = np.column_stack([x, y])
             # The glacier stays on the left on grids whose rows go north.
             xy = xy if geobox.affine.determinant < 0 else xy[::-1]
-            line, length = shapely.LineString(xy), true_length_m(xy, grid_crs)
+            line = _simplified(shapely.LineString(xy), simplify_m * _map_scale(geobox, size))
+            length = true_length_m(shapely.get_coordinates(line), grid_crs)
         rows.append(
             common
             | {
@@ -243,6 +248,15 @@ def front_rows(
         )
     table = frame(rows, grid_crs)
     return table if crs == grid_crs else table.to_crs(crs)
+
+
+def _simplified(line: shapely.LineString, tolerance: float) -> shapely.LineString:
+    return line if tolerance <= 0 else shapely.simplify(line, tolerance, preserve_topology=True)
+
+
+def _map_scale(geobox: Any, pixel_size_m: float) -> float:
+    """Return the units of a grid's CRS in a true metre."""
+    return math.sqrt(abs(geobox.affine.determinant)) / pixel_size_m
 
 
 def _known(scene: Any, name: str) -> Any:

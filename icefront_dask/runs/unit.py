@@ -86,7 +86,14 @@ def _run_scene(
     layers, traced = _predict_and_trace(spec, group, scene, bands, quality)
     write_prediction(cube, slot, layers)
     rows = front_rows(
-        traced, scene, region, geobox, quality=quality, model=group.model, model_sha256=group.model_sha256
+        traced,
+        scene,
+        region,
+        geobox,
+        quality=quality,
+        model=group.model,
+        model_sha256=group.model_sha256,
+        simplify_m=float(spec.section("fronts")["simplify_m"]),
     )
     failed = traced[0].status == Status.FAILED
     record = {

@@ -366,3 +366,15 @@ def test_nothing_is_computed_but_what_is_asked_for(prediction, region):
     bad = da.map_blocks(fail, da.zeros(prediction["ice"].shape, chunks=(1, -1, -1)), dtype=float)
     extra = prediction.chunk(time=1).assign(ice_std=(("time", "y", "x"), bad))
     assert len(trace_fronts(extra, region)) == 3
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.5, 5.0])
+def test_simplified_line_keeps_within_its_tolerance_and_its_vertices_in_place(tolerance):
+    x = np.arange(10.0, 110.0)
+    whole = np.column_stack([x, 60 + 3 * np.sin(x / 7)])
+    row = front_rows([line(whole)], SCENE, None, GEOBOX, simplify_m=tolerance).iloc[0]
+    map_units = tolerance * PIXEL_M / row["pixel_size_m"]
+    kept, true = shapely.get_coordinates(row.geometry), shapely.LineString(world(whole))
+    assert {tuple(vertex) for vertex in kept.round(6)} <= {tuple(vertex) for vertex in world(whole).round(6)}
+    assert shapely.hausdorff_distance(row.geometry, true, densify=0.02) <= map_units + 1e-6
+    assert (len(kept) < len(whole)) == (tolerance > 0)
