@@ -38,10 +38,10 @@ class Preparation:
         A whole image, before windows are cut.
     scale : callable
         (bands, H, W) with NaN nodata to (channels, H, W) without, after the augmentation.
-    overlap : int or None
-        Pixels that training windows overlap; None to hand whole images to the augmentation.
-    validation_overlap : int or None
-        The same for validation.
+    step : float or None
+        From one training window to the next, in sides of a window; None to hand whole images to the augmentation.
+    validation_step : float, int or None
+        The same for validation; pixels where it is a whole number above 1.
     resized : callable
         Shape of an image after :attr:`prepare`.
     """
@@ -49,8 +49,8 @@ class Preparation:
     channels: int | None
     prepare: Callable[[Labelled], Labelled]
     scale: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    overlap: int | None = 0
-    validation_overlap: int | None = 0
+    step: float | None = 1.0
+    validation_step: float | None = 1.0
     resized: Callable[[tuple[int, int]], tuple[int, int]] = lambda shape: shape
 
 
@@ -113,18 +113,18 @@ def _robust_scale(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 PREPARATIONS = {
     # Gourmelon et al. (2022); GlacierDL trains on the same images, its own scaling is not published.
-    "caffe": Preparation(1, _as_it_is, _caffe_scale, overlap=0, validation_overlap=128),
+    "caffe": Preparation(1, _as_it_is, _caffe_scale, step=1.0, validation_step=0.5),
     # Cheng et al. (2021): nine windows of 224, 16 px apart, of an image of 256 px.
     "calfin": Preparation(
-        3, _calfin, _calfin_scale, overlap=None, validation_overlap=208, resized=lambda _: (_CALFIN_PX, _CALFIN_PX)
+        3, _calfin, _calfin_scale, step=None, validation_step=16, resized=lambda _: (_CALFIN_PX, _CALFIN_PX)
     ),
     # Heidler et al. (2022): half of each window overlaps; the tiles of the glacier networks are not published.
-    "hed-unet": Preparation(None, _as_it_is, _hed_scale, overlap=128, validation_overlap=0),
-    "hed-unet-sar": Preparation(None, _hed_sar, _hed_scale, overlap=128, validation_overlap=0),
+    "hed-unet": Preparation(None, _as_it_is, _hed_scale, step=0.5, validation_step=1.0),
+    "hed-unet-sar": Preparation(None, _hed_sar, _hed_scale, step=0.5, validation_step=1.0),
     # Mohajerani et al. (2019): whole images, trimmed, padded with white to multiples of 8.
-    "mohajerani": Preparation(1, _mohajerani, _unit_scale, overlap=None, validation_overlap=None),
+    "mohajerani": Preparation(1, _mohajerani, _unit_scale, step=None, validation_step=None),
     # The shipped networks: robust scores of the bands and their validity.
-    "robust": Preparation(3, _as_it_is, _robust_scale, overlap=None, validation_overlap=0),
+    "robust": Preparation(3, _as_it_is, _robust_scale, step=None, validation_step=1.0),
 }
 
 
@@ -141,18 +141,12 @@ def preparation(name: str) -> Preparation:
     return PREPARATIONS[name]
 
 
-def grid(shape: tuple[int, int], size: int, overlap: int) -> list[tuple[int, int]]:
-    """Return the corners (row, column) of windows that cover an image.
+def grid(shape: tuple[int, int], size: int, step: float) -> list[tuple[int, int]]:
+    """Return the corners (row, column) of windows of ``size`` that cover an image.
 
-    The last ones reach beyond it to the bottom and the right, as in CaFFe's baseline.
-
-    Raises
-    ------
-    ConfigError
-        The overlap is not smaller than the window.
+    The last ones reach beyond it to the bottom and the right, as in CaFFe's baseline. ``step`` is in sides of a
+    window up to 1, in pixels above.
     """
-    step = size - overlap
-    if step <= 0:
-        raise ConfigError(f"windows of {size} px cannot overlap by {overlap} px; raise crop_px")
-    rows, cols = (range(0, max(1, -(-(side - overlap) // step)) * step, step) for side in shape)
+    pixels = round(step * size) if step <= 1 else int(step)
+    rows, cols = (range(0, max(1, -(-(side - size) // pixels) + 1) * pixels, pixels) for side in shape)
     return [(row, col) for row in rows for col in cols]

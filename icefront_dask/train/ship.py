@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.train.config import TrainConfig
 
-__all__ = ["seeds_of", "ship"]
+__all__ = ["SIMULATED", "seeds_of", "ship"]
 
 MAX_SHIPPED_BYTES = 16 * 2**20
 _PAIRS = (
@@ -23,7 +23,7 @@ _PAIRS = (
     "1985-2016 (Mohajerani et al. 2019; MIT; imagery courtesy of USGS), as they are, with inverted, shifted or "
     "water-like oceans, and restyled in the manner of SAR"
 )
-_SIMULATED = (
+SIMULATED = (
     "scenes of this package's simulator: SAR backscatter (co- and cross-polarised) and near-infrared reflectance"
 )
 
@@ -70,7 +70,7 @@ def ship(
     last = configs[-1]
     options = {key: value for key, value in last.architecture_options.items() if key != "deep_supervision"}
     network = registry.build(last.architecture, options)
-    data = ([_PAIRS] if last.mix.pairs else []) + ([_SIMULATED] if last.mix.sar + last.mix.optical else [])
+    data = ([_PAIRS] if last.mix.pairs else []) + ([SIMULATED] if last.mix.sar + last.mix.optical else [])
     card = Card(
         name=name,
         version=version,

@@ -61,11 +61,11 @@ class Source:
     def windows(self, *, validation: bool) -> list[tuple[Entry, tuple[int, int] | None]]:
         """Return the windows of an epoch, each with its corner; None for the whole image."""
         way = preparation(self.config.preprocessing)
-        overlap = way.validation_overlap if validation else way.overlap
+        step = way.validation_step if validation else way.step
         chosen = self.validation if validation else self.training
-        if overlap is None:
+        if step is None:
             return [(entry, None) for entry in chosen]
-        return [(e, at) for e in chosen for at in grid(way.resized(e.shape), self.config.crop_px, overlap)]
+        return [(e, at) for e in chosen for at in grid(way.resized(e.shape), self.config.crop_px, step)]
 
     @property
     def epoch_steps(self) -> int:
