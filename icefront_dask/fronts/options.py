@@ -62,6 +62,8 @@ class FrontOptions:
     pixel_error_px: float
     uncertainty_factor: float
     uncertainty_doubt: float
+    orbit_pair_days: float
+    orbit_min_pairs: int
     min_valid_share: float
     accept_confidence: float
     reject_confidence: float

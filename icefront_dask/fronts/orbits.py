@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BIAS_COLUMNS", "mode", "offset", "orbit_bias", "remove_orbit_bias"]
 
-BIAS_COLUMNS = ("region", "orbit", "pairs", "bias_m", "sigma_m", "removed")
+# Column → dtype.
+BIAS_COLUMNS = {
+    "region": "object",
+    "orbit": "object",
+    "pairs": "int64",
+    "bias_m": "float64",
+    "sigma_m": "float64",
+    "removed": "bool",
+}
 _NEEDED = ("region", "datetime", "platform", "relative_orbit", "orbit_direction", "status", "geometry", "length_m")
 _END_SHARE = 0.02  # of a line's length at either end, which is not compared
 _FARTHEST = 0.2  # lines whose median distance exceeds this share of their length are not of one front
@@ -64,7 +72,7 @@ def orbit_bias(fronts: gpd.GeoDataFrame, *, max_days: float = 1.0, min_pairs: in
             found = _offsets(own, optical, max_days)
             if len(found):
                 rows.append((str(region), str(orbit), len(found), mode(found), _error(found), len(found) >= min_pairs))
-    return pd.DataFrame(rows, columns=list(BIAS_COLUMNS))
+    return pd.DataFrame(rows, columns=list(BIAS_COLUMNS)).astype(BIAS_COLUMNS)
 
 
 def remove_orbit_bias(

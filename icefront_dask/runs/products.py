@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dask import delayed
@@ -14,6 +15,7 @@ from icefront_dask.change import reduce_regions
 from icefront_dask.cube import open_cube
 from icefront_dask.errors import StoreError
 from icefront_dask.fronts import concat
+from icefront_dask.fronts.orbits import BIAS_COLUMNS, remove_orbit_bias
 from icefront_dask.publish import (
     Background,
     stretch,
@@ -27,8 +29,6 @@ from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.unit import CUBE
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from icefront_dask.runs.planning import Plan
 
 __all__ = ["read_parts", "write_products"]
@@ -38,7 +38,7 @@ _MOST_GAPS = 0.5  # of a scene that may lie under the map
 
 
 def write_products(plan: Plan) -> dict[str, Any]:
-    """Write the tables of fronts, series, statistics and left-out items as Parquet, and ``report.html``.
+    """Write fronts, orbit bias, series, statistics and left-out items as Parquet, and ``report.html``.
 
     Parameters
     ----------
@@ -57,16 +57,18 @@ def write_products(plan: Plan) -> dict[str, Any]:
     """
     parts = read_parts(plan)
     regions = plan.regions
-    fronts = {name: concat(blocks, blocks[0].crs) for name, blocks in parts.items()}
+    fronts, blocks, bias = _without_bias(plan, parts)
     # Threads of this process: the settings of the run are set here and not on every worker.
     reduction = reduce_regions(
-        {name: [delayed(block, pure=False) for block in blocks] for name, blocks in parts.items()}, regions
+        {name: [delayed(block, pure=False) for block in own] for name, own in blocks.items()}, regions
     )
     series, statistics = reduction.compute(scheduler="threads")
     out = plan.output
     write_fronts(fronts, out / "fronts.parquet")
     write_series(series, out / "series.parquet", regions=regions)
     write_statistics(statistics, out / "statistics.parquet", regions=regions)
+    biases = pa.Table.from_pandas(bias, preserve_index=False)
+    write_atomically(out / "orbit_bias.parquet", lambda path: pq.write_table(biases, path, compression="zstd"))
     left_out = pa.Table.from_pandas(plan.left_out, preserve_index=False)
     write_atomically(out / "left_out.parquet", lambda path: pq.write_table(left_out, path, compression="zstd"))
     detailed = regions[: int(plan.spec.section("publish")["detailed_regions"])]
@@ -99,6 +101,21 @@ def read_parts(plan: Plan) -> dict[str, list[gpd.GeoDataFrame]]:
             raise StoreError(f"unit {unit.key} of {plan.output} is not done; run the configuration again")
         parts.setdefault(unit.region, []).append(gpd.read_parquet(ledger.fronts_part(unit.key)))
     return parts
+
+
+def _without_bias(
+    plan: Plan, parts: dict[str, list[gpd.GeoDataFrame]]
+) -> tuple[dict[str, gpd.GeoDataFrame], dict[str, list[gpd.GeoDataFrame]], pd.DataFrame]:
+    """Return the fronts of each region, whole and by unit, without the bias of their orbits, and that bias."""
+    settings = plan.spec.section("fronts")
+    days, pairs = float(settings["orbit_pair_days"]), int(settings["orbit_min_pairs"])
+    whole, blocks, found = {}, {}, []
+    for name, own in parts.items():
+        whole[name], bias = remove_orbit_bias(concat(own, own[0].crs), max_days=days, min_pairs=pairs)
+        found.append(bias)
+        blocks[name] = [whole[name][whole[name]["scene_id"].isin(set(part["scene_id"]))] for part in own]
+    table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(BIAS_COLUMNS))
+    return whole, blocks, table.astype(BIAS_COLUMNS)
 
 
 def _background(plan: Plan, region: str) -> Background | None:

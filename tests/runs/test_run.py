@@ -32,6 +32,9 @@ def test_every_scene_has_a_row_and_every_product_is_there(finished, archive):
     statistics = read_statistics(out / "statistics.parquet")
     assert set(series["scene_id"]) == set(fronts["scene_id"])
     assert set(statistics["method"]) == set(series["method"]) >= {"centreline"}
+    bias = pd.read_parquet(out / "orbit_bias.parquet")
+    assert list(bias.columns) == ["region", "orbit", "pairs", "bias_m", "sigma_m", "removed"]
+    assert not bias["removed"].any()  # two scenes are no evidence
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "small-outlet" in report
     assert finished.plan.spec.sha256 in report
