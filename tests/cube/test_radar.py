@@ -202,3 +202,48 @@ def test_a_fabricated_transform_does_not_place_a_bare_image(s1, tmp_path):
         grd([item]).compute()
     with rasterio.open(item["assets"]["hh"]["href"]) as dataset:
         assert dataset.crs is None
+
+
+@pytest.mark.real
+def test_real_annotation_places_a_pixel_where_its_control_point_stands(real_data, tmp_path):
+    """One bright pixel at a control point of the real EW product must come out at the point's own coordinates."""
+    from shapely.geometry import box
+
+    from icefront_dask.cube.safe import parse_annotation
+    from icefront_dask.regions import Region
+
+    source = real_data / "s1-ew-safe-metadata" / "annotation"
+    annotation = parse_annotation((source / "ew-hh.xml").read_bytes(), "real")
+    gcps = annotation.gcps[(annotation.gcps[:, 0] > 4_000) & (annotation.gcps[:, 5] > 33)]
+    line, pixel, longitude, latitude, height, _ = gcps[0]
+    path = tmp_path / "ew-hh.tiff"
+    profile = {"width": annotation.shape[1], "height": annotation.shape[0], "count": 1, "dtype": "uint16"}
+    tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256, "SPARSE_OK": "TRUE", "compress": "deflate"}
+    row, column = round(line), round(pixel)
+    with rasterio.open(path, "w", driver="GTiff", **profile, **tiles) as dataset:
+        window = rasterio.windows.Window(column - 150, row - 150, 300, 300)
+        numbers = np.full((300, 300), 150, "uint16")
+        numbers[150, 150] = 20_000
+        dataset.write(numbers, 1, window=window)
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:3413", always_xy=True).transform(longitude, latitude)
+    region = Region("arctic", box(x - 2_000, y - 2_000, x + 2_000, y + 2_000), "EPSG:3413")
+    item = builders.item(
+        "S1A_EW_GRDM_1SDH_20221130T014342", "sentinel-1-grd", region.geobox(40),
+        {
+            "hh": {"href": str(path)},
+            "schema-calibration-hh": {"href": str(source / "calibration" / "calibration-ew-hh.xml")},
+        },
+        "2022-11-30T01:44:14Z", platform="sentinel-1a", **{"sar:pixel_spacing_range": 40.0},
+    )  # fmt: skip
+    with dask.config.set({"icefront.cube.freeboard_m": float(height)}):
+        cube = load([item], region, "sentinel-1", resolution=20).compute()
+    scene = np.nan_to_num(cube.hh.values[0])
+    bright = scene > 0.3 * scene.max()
+    rows, columns = np.nonzero(bright)
+    weights = scene[bright]
+    found = (np.average(cube.x.values[columns], weights=weights), np.average(cube.y.values[rows], weights=weights))
+    rounding_m = 40 * np.hypot(line - row, pixel - column)
+    assert np.hypot(found[0] - x, found[1] - y) < 6 + rounding_m  # a seventh of a pixel
+    clutter = np.median(scene[scene > 0])
+    gamma0_db = 10 * np.log10(clutter)
+    assert -25 < gamma0_db < -15  # 150² less noise over 1300²
