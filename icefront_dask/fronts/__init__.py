@@ -6,8 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from icefront_dask.fronts.areas import front_areas
+    from icefront_dask.fronts.cliffs import cliff_lines, flag_cliffs
     from icefront_dask.fronts.lift import trace_fronts
     from icefront_dask.fronts.options import FrontOptions
+    from icefront_dask.fronts.orbits import orbit_bias, remove_orbit_bias
     from icefront_dask.fronts.rows import Guide, front_rows, guide
     from icefront_dask.fronts.status import Reason, Status
     from icefront_dask.fronts.table import COLUMNS, KEY, concat, empty, validate
@@ -21,10 +24,15 @@ __all__ = [
     "Reason",
     "Status",
     "TracedFront",
+    "cliff_lines",
     "concat",
     "empty",
+    "flag_cliffs",
+    "front_areas",
     "front_rows",
     "guide",
+    "orbit_bias",
+    "remove_orbit_bias",
     "trace_fronts",
     "trace_scene",
     "validate",
@@ -39,10 +47,15 @@ _HOMES = {
     "Reason": "status",
     "Status": "status",
     "TracedFront": "trace",
+    "cliff_lines": "cliffs",
     "concat": "table",
     "empty": "table",
+    "flag_cliffs": "cliffs",
+    "front_areas": "areas",
     "front_rows": "rows",
     "guide": "rows",
+    "orbit_bias": "orbits",
+    "remove_orbit_bias": "orbits",
     "trace_fronts": "lift",
     "trace_scene": "trace",
     "validate": "table",

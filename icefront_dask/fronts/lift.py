@@ -55,8 +55,9 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     prediction : Dataset
         ``ice`` and ``front`` with dims (time, y, x) or (y, x): float in 0 to 1 with NaN for none, or uint8
         (p = v / 254, 255 none), on a regular grid with a CRS, y descending or ascending. Optional ``quality``
-        (uint16 bits) and the scene coordinates of a cube along ``time``; without ``scene_id`` scenes are
-        named after their time. Attributes ``model`` and ``model_sha256`` are carried on.
+        (uint16 bits), ``elevation`` (y, x) in metres above sea level, and the scene coordinates of a cube along
+        ``time``; without ``scene_id`` scenes are named after their time. Attributes ``model`` and ``model_sha256``
+        are carried on.
     region : Region, optional
         Its fjord, flowlines and name; the geometries are in its CRS.
     **options
@@ -87,6 +88,7 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     """
     settings = from_config(**options)
     _check(prediction)
+    _check_elevation(prediction)
     geobox = _geobox(prediction)
     at = guide(region, geobox)
     scenes = _scenes(prediction)
@@ -94,8 +96,11 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     dims = ("time", "y", "x") if "time" in prediction.dims else ("y", "x")
     data = prediction[names].transpose(*dims)
     steps = [data.isel(time=i) for i in range(data.sizes["time"])] if "time" in dims else [data]
+    height = None
+    if "elevation" in prediction:
+        height = prediction["elevation"].transpose("y", "x").to_numpy()
     model = {key: prediction.attrs.get(key) for key in ("model", "model_sha256")}
-    frames = list(_traced(steps, scenes, region, geobox, at, settings, model))
+    frames = list(_traced(steps, scenes, region, geobox, at, settings, model, height))
     crs = crs_name(geobox.crs) if region is None else region.crs
     return table.validate(table.concat(frames, crs))
 
@@ -108,16 +113,17 @@ def _traced(
     at: Guide,
     settings: FrontOptions,
     model: dict[str, Any],
+    height: npt.NDArray[Any] | None,
 ) -> Iterator[gpd.GeoDataFrame]:
     arrays: list[list[Any]] = [
         [step[name].data if name in step else None for name in ("ice", "front", "quality")] for step in steps
     ]
     if not any(is_dask_collection(array) for step in arrays for array in step):
         for scene, step in zip(scenes, arrays, strict=True):
-            yield _trace_step(step, scene, region, geobox, at, settings, model)
+            yield _trace_step(step, scene, region, geobox, at, settings, model, height)
         return
     one = delayed(_trace_step, pure=False)
-    common = [delayed(value, traverse=False) for value in (region, geobox, at, settings, model)]
+    common = [delayed(value, traverse=False) for value in (region, geobox, at, settings, model, height)]
     tasks = (one(step, scene, *common) for scene, step in zip(scenes, arrays, strict=True))
     while window := list(itertools.islice(tasks, _WINDOW)):
         yield from compute(*window)
@@ -131,6 +137,7 @@ def _trace_step(
     at: Guide,
     settings: FrontOptions,
     model: dict[str, Any],
+    height: npt.NDArray[Any] | None,
 ) -> gpd.GeoDataFrame:
     ice, front, quality = arrays
     valid = np.ones(ice.shape, dtype=bool) if quality is None else ~invalid(quality)
@@ -142,6 +149,7 @@ def _trace_step(
         fjord=at.fjord,
         flow=at.flow,
         cloud=None if quality is None else (quality & np.uint16(Quality.CLOUD)) != 0,
+        elevation_m=height,
         options=settings,
     )
     return front_rows(traced, scene, region, geobox, quality=quality, simplify_m=settings.simplify_m, **model)
@@ -175,6 +183,11 @@ def _check(prediction: xr.Dataset) -> None:
         fits = array.dtype.kind in "iu" if name == "quality" else array.dtype == np.uint8 or array.dtype.kind == "f"
         if not fits:
             raise InputError(f"{name} is {array.dtype}; probabilities are float or uint8, quality is uint16")
+
+
+def _check_elevation(prediction: xr.Dataset) -> None:
+    if "elevation" in prediction and set(prediction["elevation"].dims) != {"y", "x"}:
+        raise InputError(f"elevation has the dims {prediction['elevation'].dims}; they must be (y, x)")
 
 
 def _geobox(prediction: xr.Dataset) -> Any:

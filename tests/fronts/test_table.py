@@ -378,3 +378,22 @@ def test_simplified_line_keeps_within_its_tolerance_and_its_vertices_in_place(to
     assert {tuple(vertex) for vertex in kept.round(6)} <= {tuple(vertex) for vertex in world(whole).round(6)}
     assert shapely.hausdorff_distance(row.geometry, true, densify=0.02) <= map_units + 1e-6
     assert (len(kept) < len(whole)) == (tolerance > 0)
+
+
+def test_elevation_of_the_ground_is_no_ocean(prediction, region):
+    prediction = prediction.isel(time=[2])  # the front lies at row 50, give or take 4
+    shadow = np.zeros(SHAPE, bool)
+    shadow[20:55, 80:120] = True
+    wrong = prediction.assign(
+        ice=prediction["ice"].where(~xr.DataArray(shadow, dims=("y", "x")), 0.02), front=prediction["front"] * 0.01
+    )
+    height = xr.DataArray(np.where(shadow & (np.arange(SHAPE[0])[:, None] < 45), 700.0, 20.0), dims=("y", "x"))
+    true = trace_fronts(prediction, region).geometry
+    apart = [
+        trace_fronts(data, region).geometry.hausdorff_distance(true).max() / PIXEL_M
+        for data in (wrong, wrong.assign(elevation=height))
+    ]
+    assert apart[0] > 20
+    assert apart[1] < 11  # the shadow reaches that far below what is high
+    with pytest.raises(InputError, match="elevation has the dims"):
+        trace_fronts(wrong.assign(elevation=prediction["ice"]), region)
