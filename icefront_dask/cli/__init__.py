@@ -10,9 +10,10 @@ import typer
 from icefront_dask.cli.archive import cube, search, simulate
 from icefront_dask.cli.calibrate import calibrate
 from icefront_dask.cli.change import series
-from icefront_dask.cli.lines import score, segment, trace
+from icefront_dask.cli.lines import segment, trace
 from icefront_dask.cli.providers import providers
-from icefront_dask.cli.workflow import demo, run, train
+from icefront_dask.cli.scores import compare, score
+from icefront_dask.cli.workflow import demo, run, train, tune
 from icefront_dask.errors import IcefrontError
 
 if TYPE_CHECKING:
@@ -27,7 +28,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _command in (simulate, providers, search, cube, segment, trace, series, score, run, train, calibrate, demo):
+for _command in (
+    simulate,
+    providers,
+    search,
+    cube,
+    segment,
+    trace,
+    series,
+    score,
+    compare,
+    run,
+    train,
+    tune,
+    calibrate,
+    demo,
+):
     app.command()(_command)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from icefront_dask.cli.options import AsJson, Model
 from icefront_dask.cli.output import note, progress, result
+from icefront_dask.errors import ConfigError
 
 __all__ = ["compare", "score"]
 
@@ -25,6 +26,13 @@ def score(
     lines: Annotated[Path | None, typer.Option("--lines", help="Write each predicted front here.")] = None,
     model: Model = "auto",
     pixel_size: PixelSize = 30.0,
+    cross_validate: Annotated[
+        str | None,
+        typer.Option("--cross-validate", help="glacier: train a network without each and score it on that one."),
+    ] = None,
+    training: Annotated[
+        Path | None, typer.Option("--training", help="Configuration of the trainings of --cross-validate.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for scores.csv, .md, .json and a picture of the worst.")
     ] = None,
@@ -32,15 +40,29 @@ def score(
 ) -> None:
     """Predict the fronts of labelled images and measure how far off they are.
 
-    Images without a label are predicted too, and named.
+    Images without a label are predicted too, and named. With --cross-validate the folds lie in --out (default
+    out/cross-validation), and an interrupted one goes on from its last checkpoint.
 
     \b
     Example:  icefront score helheim-scenes --layout scenes --lines out/lines
+              icefront score pairs --layout pairs --cross-validate glacier --out out/folds
     """
     from icefront_dask.runs.scoring import draw_worst, score_folder
 
     with progress() as report:
-        scores, found = score_folder(data, layout, model=model, lines=lines, pixel_size_m=pixel_size, report=report)
+        if cross_validate is None:
+            if training is not None:
+                raise ConfigError("--training is the configuration of --cross-validate glacier; name both")
+            scores, found = score_folder(data, layout, model=model, lines=lines, pixel_size_m=pixel_size, report=report)
+        else:
+            from icefront_dask.runs.cross_validation import cross_validate as leave_one_out
+
+            if cross_validate != "glacier" or model != "auto":
+                raise ConfigError("--cross-validate takes 'glacier', and trains its own models: leave --model out")
+            out = out or Path("out/cross-validation")
+            scores, found = leave_one_out(
+                data, layout, out, training=training, lines=lines, pixel_size_m=pixel_size, report=report
+            )
     labelled = set() if scores is None else set(scores.images["name"])
     if scores is not None:
         if not as_json:

@@ -1,7 +1,8 @@
-"""Commands that go the whole way: ``run``, ``demo``, ``train``."""
+"""Commands that go the whole way: ``run``, ``demo``, ``train``, ``tune``."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from icefront_dask.cli.options import AsJson, Gpus, Scheduler, Workers, cluster
 from icefront_dask.cli.output import note, progress, result
 
-__all__ = ["demo", "run", "train"]
+__all__ = ["demo", "run", "train", "tune"]
 
 
 def run(
@@ -73,11 +74,13 @@ def train(
 ) -> None:
     """Train a network; stopped and started again it goes on from its last checkpoint.
 
+    On several GPUs:  torchrun --nproc-per-node 4 --no-python icefront train CONFIG.yaml
+
     \b
     Example:  icefront train configs/icefront-1a.yaml
     """
     from icefront_dask.train.config import read_train_config
-    from icefront_dask.train.fit import fit
+    from icefront_dask.train.fit import fit_scored
 
     settings = read_train_config(config)
     last = [float("nan")]
@@ -85,7 +88,34 @@ def train(
 
         def told(step: int, loss: float) -> None:
             last[0] = loss
-            report("training steps", step + 1, settings.steps)
+            report("training steps", step + 1, settings.last_step if settings.epochs is None else step + 1)
 
-        weights = fit(settings, told)
-    result({"name": settings.name, "steps": settings.steps, "loss": last[0], "weights": weights}, as_json=as_json)
+        done = fit_scored(settings, told)
+    if os.environ.get("RANK", "0") != "0":  # torchrun starts several; one tells
+        return
+    watched = {} if settings.validation is None else {"best": done.best, "best_step": done.best_step}
+    result(
+        {"name": settings.name, "steps": done.steps, "loss": last[0], **watched, "weights": done.weights},
+        as_json=as_json,
+    )
+
+
+def tune(
+    config: Annotated[Path, typer.Argument(help="Search configuration in YAML, see configs/papers/.")],
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the settings of a training, a trial a worker; stopped and started again it goes on with its study.
+
+    \b
+    Example:  icefront tune configs/papers/glacierdl-tune.yaml --workers 2
+    """
+    from icefront_dask.train.tune import read_tune_config
+    from icefront_dask.train.tune import tune as search
+
+    settings = read_tune_config(config)
+    with cluster(workers, scheduler, gpus) as client, progress() as report:
+        found = search(settings, client, report)
+    result({**found, "output": settings.out}, as_json=as_json)

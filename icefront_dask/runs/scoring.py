@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Report = Callable[[str, int, int], None]
 
-__all__ = ["compare_folder", "draw_worst", "score_folder"]
+__all__ = ["compare_folder", "draw_worst", "score_folder", "write_lines"]
 
 
 def score_folder(
@@ -73,7 +73,7 @@ def score_folder(
         if report is not None:
             report("images", number, len(files))
     if lines is not None:
-        _write_lines(Path(lines), fronts)
+        write_lines(Path(lines), fronts)
     if not len(dataset):
         return None, fronts
     return score_lines({sample.name: fronts[sample.name].line for sample in dataset}, dataset), fronts
@@ -137,7 +137,8 @@ def compare_folder(
     return compare_scores(found), found
 
 
-def _write_lines(folder: Path, fronts: dict[str, ImageFront]) -> None:
+def write_lines(folder: Path, fronts: dict[str, ImageFront]) -> None:
+    """Write fronts as ``NAME.geojson`` each: EPSG:4326, or pixels x, y without a georeference."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, front in fronts.items():
         properties: dict[str, Any] = {"name": name, "status": front.status, "reason": front.reason}

@@ -83,10 +83,10 @@ def _with(config: TrainConfig, settings: dict[str, Any], out: Path) -> TrainConf
     """Return a training with some settings changed, checked like a new one."""
     values = config.model_dump()
     for name, value in settings.items():
-        inner = values
+        inner: Any = values
         *parents, last = name.split(".")
         for parent in parents:
-            inner = inner.get(parent)  # type: ignore[assignment]
+            inner = inner.get(parent) if isinstance(inner, dict) else None
         if not isinstance(inner, dict) or (last not in inner and parents[:1] != ["architecture_options"]):
             raise ConfigError(f"search: a training has no setting {name!r}")
         inner[last] = value

@@ -1,0 +1,97 @@
+"""Leave one glacier out: no fold sees its own, a second run makes no step, what would leak is refused."""
+
+import json
+
+import pytest
+import yaml
+
+from icefront_dask.errors import ConfigError, InputError
+from icefront_dask.models import registry
+from icefront_dask.runs import cross_validation as room
+from icefront_dask.runs.cross_validation import DEFAULT_TRAINING, cross_validate
+from icefront_dask.train.batches import Batches
+from icefront_dask.train.config import read_train_config
+from tests.train import trees
+
+GLACIERS = {"jakobshavn", "kangerlussuaq", "sverdrup"}
+
+
+@pytest.fixture
+def data(tmp_path):
+    return trees.pairs(tmp_path / "pairs")
+
+
+@pytest.fixture
+def training(tmp_path):
+    def write(**changes):
+        config = {
+            "name": "tiny",
+            "out": ".",
+            "mix": {"pairs": 2, "sar": 0, "optical": 0},
+            "crop_px": 48,
+            "steps": 2,
+            "precision": "fp32",
+            "curves": False,
+            "threads": 1,
+            "architecture_options": {"in_channels": 3, "out_channels": 2, "width": 4, "pooling": False},
+        }
+        path = tmp_path / "training.yaml"
+        path.write_text(yaml.safe_dump(config | changes))
+        return path
+
+    return write
+
+
+def test_every_image_is_scored_by_a_network_that_has_not_seen_its_glacier(data, training, tmp_path, monkeypatch):
+    seen, stages = {}, []
+    fit = room.fit
+
+    def spy(config, progress):
+        seen[config.hold_out] = set(Batches(config).pairs)
+        return fit(config, progress)
+
+    monkeypatch.setattr(room, "fit", spy)
+    given = {"training": training(), "lines": tmp_path / "lines", "report": lambda *stage: stages.append(stage)}
+    scores, fronts = cross_validate(data, "pairs", tmp_path / "out", **given)
+    assert seen == {(glacier,): GLACIERS - {glacier} for glacier in GLACIERS}
+    assert set(fronts) == set(trees.PAIRS)
+    assert set(scores.groups["group"]) == GLACIERS
+    assert scores.pooled["images"] == 3
+    assert sorted(path.stem for path in (tmp_path / "lines").glob("*.geojson")) == sorted(trees.PAIRS)
+    assert {stage for stage, *_ in stages if "training" in stage} == {f"training without {g}" for g in GLACIERS}
+    for glacier in GLACIERS:
+        card = registry.card(str(tmp_path / "out" / f"fold-{glacier}" / "model" / f"fold-{glacier}.safetensors"))
+        assert glacier in card.known_failures[0]
+    stages.clear()
+    again, _ = cross_validate(data, "pairs", tmp_path / "out", **given)
+    assert not [stage for stage, *_ in stages if "training" in stage]
+    assert again.to_json() == scores.to_json()
+    with pytest.raises(ConfigError, match=r"another configuration.*steps"):
+        cross_validate(data, "pairs", tmp_path / "out", training=training(steps=3))
+
+
+def test_what_would_choose_or_leak_is_refused(data, training, tmp_path):
+    shipped = registry.PACKAGED / "icefront-1.safetensors"
+    for changes, message in (
+        ({"init": str(shipped)}, "has seen real scenes"),
+        ({"task": "zones"}, "task ice-front"),
+        ({"epochs": 3}, "fixed number of steps"),
+        ({"data": {"layout": "pairs"}, "validation": {"share": 0.5}}, "fixed number of steps"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            cross_validate(data, "pairs", tmp_path / "out", training=training(**changes))
+    with pytest.raises(ConfigError, match="split is by glacier"):
+        cross_validate(data, "caffe", tmp_path / "out", training=training())
+    alone = trees.pairs(tmp_path / "alone", names=trees.PAIRS[:1])
+    with pytest.raises(InputError, match="two or more"):
+        cross_validate(alone, "pairs", tmp_path / "out", training=training())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_default_training_chooses_nothing():
+    config = room._checked(read_train_config(DEFAULT_TRAINING))
+    assert config.validation is None
+    assert config.init is None
+    fold = room._of_fold(config, "jakobshavn", DEFAULT_TRAINING.parent, "pairs", DEFAULT_TRAINING.parent)
+    assert fold.hold_out == ("jakobshavn",)
+    assert json.loads(fold.model_dump_json())["steps"] == config.steps
