@@ -1,9 +1,9 @@
 """Whether a series of positions is physically plausible, judged without velocity data.
 
-A front advances no faster than its ice flows, but a retreat may be sudden.
-The largest set of fronts in which no advance from one to the next exceeds that limit is believed; what does
-not fit into it goes to review. A calving event is never in question by itself: the fronts after it bear it
-out.
+A front advances no faster than its ice flows, but a retreat may be sudden. The largest set of fronts in which
+no advance from one to the next exceeds that limit is believed; what does not fit into it goes to review. Fronts
+of the cold season, which may be the edge of sea ice, count half. A calving event is never in question by itself:
+the fronts after it bear it out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from icefront_dask.fronts.status import Status
 __all__ = ["check_series", "consistent_chain", "own_scatter", "own_speed"]
 
 _COLD_DAYS = 243.0  # October to May
+_COLD_WEIGHT = 0.5  # of a front of these months against one of the melt season
 _MIN_TRIPLES = 20
+_NEAR_DAYS = 40.0
+_OUTLYING = 1.5  # interquartile ranges
 _MAD_TO_SIGMA = 1.4826
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +38,9 @@ def check_series(
 
     Reasons: ``implausible_advance`` (faster than v_max · Δt + 2 √(σ₁² + σ₂²) + 1 px, σ at least the series'
     own scatter), ``advance_undone`` and ``retreat_undone`` (a spike), ``melange_suspected`` (an advance of
-    the cold season that is gone at break-up).
+    the cold season that is gone at break-up), ``melt_suspected`` (a retreat that is undone, in a scene more
+    than 3 dB darker than those around it), ``same_day_differs`` (of two fronts of a day that lie apart, the
+    one that fits the series less).
 
     Parameters
     ----------
@@ -102,12 +107,61 @@ def _flags(
         percentile=settings["speed_percentile"],
         window_days=settings["speed_window_days"],
     )
-    kept = consistent_chain(days, position, sigma, pixel, speed, sigmas=settings["tolerance_sigmas"])
-    flags = [""] * len(main)
-    named = _name(days, position, kept, undone=settings["undone_days"], break_up=settings["break_up_days"], north=north)
-    for k, reason in zip(np.flatnonzero(~kept), named, strict=True):
-        flags[k] = str(reason)
-    return flags
+    alone = _one_a_day(days, position, sigma, pixel, sigmas=settings["tolerance_sigmas"])
+    weight = np.ones(len(days))
+    if north is not None:  # sea ice can look like a front, but not in the melt season
+        weight[_season_day(days, north=north) < _COLD_DAYS] = _COLD_WEIGHT
+    chain = consistent_chain(
+        days[alone],
+        position[alone],
+        sigma[alone],
+        pixel[alone],
+        speed,
+        sigmas=settings["tolerance_sigmas"],
+        weight=weight[alone],
+    )
+    flags = np.where(alone, "", str(SeriesReason.SAME_DAY_DIFFERS)).astype(object)
+    kept = alone.copy()
+    kept[alone] = chain
+    dark = _darkened(main, days, kept, settings)
+    named = _name(
+        days[alone],
+        position[alone],
+        chain,
+        undone=settings["undone_days"],
+        break_up=settings["break_up_days"],
+        north=north,
+    )
+    for k, reason in zip(np.flatnonzero(alone & ~kept), named, strict=True):
+        melt = reason == SeriesReason.RETREAT_UNDONE and dark[k]
+        flags[k] = str(SeriesReason.MELT if melt else reason)
+    return list(flags)
+
+
+def _one_a_day(days: Floats, position: Floats, sigma: Floats, pixel: Floats, *, sigmas: float) -> npt.NDArray[np.bool_]:
+    """Return which fronts remain where several of one day lie apart: those which fit the series around them."""
+    keep = np.ones(len(days), dtype=bool)
+    day = np.floor(days)
+    for one in np.unique(day[1:][day[1:] == day[:-1]]):
+        same = np.flatnonzero(day == one)
+        near = np.flatnonzero((day != one) & (np.abs(day - one) <= _NEAR_DAYS))
+        level = float(np.median(position[near])) if len(near) else float(np.median(position[same]))
+        best = same[np.argmin(np.abs(position[same] - level))]
+        apart = np.abs(position[same] - position[best])
+        keep[same] = apart <= sigmas * np.hypot(sigma[same], sigma[best]) + np.maximum(pixel[same], pixel[best])
+    return keep
+
+
+def _darkened(
+    main: pd.DataFrame, days: Floats, kept: npt.NDArray[np.bool_], settings: dict[str, Any]
+) -> npt.NDArray[np.bool_]:
+    """Return which scenes are darker by more than 3 dB than the believed ones within 30 days, as in melt."""
+    gamma = main["gamma0_db"].to_numpy(dtype=float) if "gamma0_db" in main else np.full(len(days), np.nan)
+    out = np.zeros(len(days), dtype=bool)
+    for k in np.flatnonzero(~kept & np.isfinite(gamma)):
+        near = kept & (np.abs(days - days[k]) <= settings["undone_days"]) & np.isfinite(gamma)
+        out[k] = bool(near.any()) and float(np.median(gamma[near])) - gamma[k] > settings["melt_drop_db"]
+    return out
 
 
 def own_scatter(days: Floats, position: Floats, *, window_days: float) -> float:
@@ -131,7 +185,8 @@ def own_scatter(days: Floats, position: Floats, *, window_days: float) -> float:
 def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float, window_days: float) -> float:
     """Return the fastest advance to be expected of a front, from its own advances, m per day.
 
-    Each front is compared with the last one within `window_days`, so that errors weigh least.
+    Each front is compared with the last one within `window_days`, so that errors weigh least. Speeds far
+    beyond the rest are the faults that the check looks for and do not count.
     """
     last = np.searchsorted(days, days + window_days, side="right") - 1
     span = days[last] - days
@@ -140,11 +195,20 @@ def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float
     if not advance.any():
         return floor
     speeds = rise[advance] / span[advance]
+    q1, q3 = np.percentile(speeds, [25, 75])
+    speeds = speeds[speeds <= q3 + _OUTLYING * (q3 - q1)]
     return max(floor, float(np.percentile(speeds, percentile, method="lower")))
 
 
 def consistent_chain(
-    days: Floats, position: Floats, sigma: Floats, pixel: Floats, speed: float, *, sigmas: float = 2.0
+    days: Floats,
+    position: Floats,
+    sigma: Floats,
+    pixel: Floats,
+    speed: float,
+    *,
+    sigmas: float = 2.0,
+    weight: Floats | None = None,
 ) -> npt.NDArray[np.bool_]:
     """Return which fronts belong to the longest sequence without an implausible advance.
 
@@ -161,6 +225,8 @@ def consistent_chain(
         Fastest advance, m per day.
     sigmas : float
         Tolerance in standard deviations of a difference.
+    weight : ndarray, optional
+        (n,) float64, by how much each front makes a sequence longer; 1 by default.
 
     Returns
     -------
@@ -168,10 +234,11 @@ def consistent_chain(
         (n,) bool.
     """
     n = len(days)
-    score = np.ones(n)
+    count = np.ones(n) if weight is None else weight
+    score = count.copy()
     after = np.full(n, -1, dtype=np.int64)
     ways = (
-        n * np.ptp(position) * 1.001 + 1e-9 if n else 1.0
+        n * np.ptp(position) * 1.001 / count.min() + 1e-9 if n else 1.0
     )  # the ways of all fronts together: they count less than one
     for i in range(n - 2, -1, -1):
         rise = position[i + 1 :] - position[i]
@@ -180,7 +247,7 @@ def consistent_chain(
         if fits.any():
             value = np.where(fits, score[i + 1 :] - np.abs(rise) / ways, -np.inf)
             best = int(np.argmax(value))
-            score[i], after[i] = value[best] + 1, i + 1 + best
+            score[i], after[i] = value[best] + count[i], i + 1 + best
     kept = np.zeros(n, dtype=bool)
     k = int(np.argmax(score)) if n else -1
     while k >= 0:
@@ -220,5 +287,10 @@ def _name(
 
 def _cold_until_break_up(day: float, end: float, margin: float, *, north: bool) -> bool:
     """Whether a day lies in October to May (north) and another at most `margin` days after that season."""
-    began = (day - (273.0 if north else 90.6)) % 365.25
+    began = float(_season_day(day, north=north))
     return began < _COLD_DAYS and end - (day - began) <= _COLD_DAYS + margin
+
+
+def _season_day(days: Any, *, north: bool) -> Any:
+    """Return days since the cold season began, 0 … 365.25."""
+    return (days - (273.0 if north else 90.6)) % 365.25

@@ -38,8 +38,8 @@ class DatedFronts:
     crs : str
         Projected CRS of the geometries.
     table : DataFrame
-        datetime (datetime64[us, UTC]), scene_id, sensor, status, reason, uncertainty_m, pixel_size_m (NaN
-        if unknown).
+        datetime (datetime64[us, UTC]), scene_id, sensor, status, reason, uncertainty_m, pixel_size_m,
+        gamma0_db (NaN if unknown).
     geometry : ndarray
         (n,) object, lines or None.
     """
@@ -202,6 +202,7 @@ def _columns(fronts: Any, dates: pd.Series) -> pd.DataFrame:
             "reason": text("reason", "") if ours and "status" in fronts else "",
             "uncertainty_m": number("uncertainty_m"),
             "pixel_size_m": number("pixel_size_m"),
+            "gamma0_db": number("gamma0_db"),
         }
     )
 

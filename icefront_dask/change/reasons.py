@@ -32,10 +32,17 @@ class SeriesReason(StrEnum):
     ADVANCE_UNDONE = "advance_undone"
     RETREAT_UNDONE = "retreat_undone"
     MELANGE = "melange_suspected"
+    MELT = "melt_suspected"  # a retreat undone within 30 days while the whole scene turned dark
+    SAME_DAY_DIFFERS = "same_day_differs"  # another front of the day lies elsewhere and fits the series better
+    ROUGH_LINE = "rough_line"
+    ODD_LENGTH = "odd_length"
+    AREA_CHANGE_UNDONE = "area_change_undone"
+    SAME_DAY = "same_day"
     # notes on values which stand
     CLOSED_TO_SIDE = "closed_to_side"  # the front ends short of a side of the box by at most a fifth of the width
     UNCERTAINTY_ASSUMED = "uncertainty_assumed"
     GUIDE_DRAWN = "guide_drawn"  # the flowline or box was drawn from the fjord, not given
+    BY_HAND = "by_hand"  # a person accepted or rejected it
     DIRECTION_INFERRED = "direction_inferred"  # the sea was found from the record and the ice sheet's interior
 
 

@@ -43,6 +43,7 @@ DTYPES = {
     "n_intersections": "int64",
     "covered_share": "float64",
     "pixel_size_m": "float64",
+    "gamma0_db": "float64",
     "scale_factor": "float64",
     "status": "object",
     "reason": "object",
@@ -80,7 +81,7 @@ def front_series(
     fronts : GeoDataFrame
         Fronts of one region, ours or another's: lines, a CRS and a column of dates (``datetime``, ``date``,
         ``tp_date``, … in any case). Read where present: region, scene_id, sensor, status, reason,
-        uncertainty_m, pixel_size_m. Several fronts of a scene count as one. Rows need not be sorted.
+        uncertainty_m, pixel_size_m, gamma0_db. Several fronts of a scene count as one. Rows need not be sorted.
     region : Region, optional
         Gives flowlines, box, fjord, reference line and the working CRS. Where it has a fjord and no flowline,
         one is drawn along the fjord's middle (reason ``guide_drawn``). Without a region the working CRS is the
@@ -133,7 +134,8 @@ def front_series(
           box, or length of that line: NaN for the centreline, which has neither;
         - n_intersections with the box's ring, the flowline or the reference line, or the number of parallels
           that are met; covered_share of the width (the centreline: 1 met, 0 not);
-        - pixel_size_m, scale_factor (map length / ground length; 1 for projected measure);
+        - gamma0_db, the mean of the scene where the fronts state it; pixel_size_m, scale_factor (map length /
+          ground length; 1 for projected measure);
         - status (accepted, review, rejected, no_front, failed) and reason (joined by ``"; "``): a position
           or change that is NaN always has one. Some accepted rows carry a note there, as
           ``uncertainty_assumed``.
@@ -197,7 +199,7 @@ def measure_fronts(
     names = [str(column) for column in table.columns]
     for values, geometry in zip(table.itertuples(index=False, name=None), dated.geometry, strict=True):
         scene = dict(zip(names, values, strict=True))
-        key = {name: scene[name] for name in ("datetime", "scene_id", "sensor", "pixel_size_m")}
+        key = {name: scene[name] for name in ("datetime", "scene_id", "sensor", "pixel_size_m", "gamma0_db")}
         measured = measure_scene(scene, geometry, layout, settings, intersection=intersection, extrapolate=extrapolate)
         rows += [{"region": dated.region, **key, **row} for row in measured]
     return pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES) if rows else empty_series()

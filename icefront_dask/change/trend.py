@@ -232,8 +232,9 @@ def annual_theil_sen(
 
     The season is the window of ± `half_window_days` that is observed in most years; of equals the one with
     most observations. Whole years of residuals are drawn with replacement. The percentiles of the slopes are
-    widened for the two parameters that the residuals have been fitted by, and by Student's t over the normal
-    quantile, because a bootstrap of few years is too narrow.
+    widened for the two parameters that the residuals have been fitted by, by Student's t over the normal
+    quantile, because a bootstrap of few years is too narrow, and by what one year remembers of the year before
+    (√((1 + φ) / (1 − φ)), the e-folding time being the median of the joint model's prior).
 
     Returns
     -------
@@ -267,6 +268,8 @@ def annual_theil_sen(
         slopes = _theil_sen(times, residual[drawn])[0]
         tail = 0.5 + level / 2
         wider = np.sqrt(count / (count - 2)) * student.ppf(tail, count - 2) / norm.ppf(tail)
+        phi = np.exp(-1 / _TAU_MEDIAN_YEARS)
+        wider *= np.sqrt((1 + phi) / (1 - phi))
         low, high = rate[0] + wider * np.quantile(slopes, [1 - tail, tail])
     return AnnualSlope(float(rate[0]), float(low), float(high), count, scatter)
 

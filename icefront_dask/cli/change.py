@@ -1,4 +1,4 @@
-"""Commands from lines to what they say: ``series``."""
+"""Commands from lines to what they say: ``series``, ``review``, ``compare-fronts``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import typer
 
 from icefront_dask.cli.options import AsJson, RegionName, RegionsFile, one_region
 from icefront_dask.cli.output import note, result
-from icefront_dask.cli.tables import read_lines, read_vector, read_velocity, write_table
+from icefront_dask.cli.tables import check_ending, read_lines, read_table, read_vector, read_velocity, write_table
 from icefront_dask.errors import ConfigError
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["series"]
+__all__ = ["compare_fronts", "review", "series"]
 
 
 class Direction(StrEnum):
@@ -143,6 +143,141 @@ def series(
             "net_change_m": {f"{row.method} {row.flowline}".strip(): row.net_change_m for row in summary.itertuples()},
             "output": out,
         },
+        as_json=as_json,
+    )
+
+
+def compare_fronts(
+    ours: Annotated[Path, typer.Argument(help="Our fronts: fronts.parquet, or any vector file of lines with dates.")],
+    reference: Annotated[Path, typer.Argument(help="The other product: a vector file, or a CSV of positions.")],
+    schema: Annotated[str, typer.Option("--schema", help="calfin, autoterm, maqit, or a YAML file of columns.")],
+    regions: RegionsFile = None,
+    region: RegionName = None,
+    flowline: Annotated[Path | None, typer.Option("--flowline", help="Vector file of a flowline.")] = None,
+    flowline_direction: Annotated[
+        Direction, typer.Option("--flowline-direction", help="How the flowline was digitised.")
+    ] = Direction.INLAND_TO_SEA,
+    glacier: Annotated[str | None, typer.Option("--glacier", help="Rows of the reference to take, by name.")] = None,
+    days: Annotated[float, typer.Option("--days", help="Largest difference in time of a pair.")] = 3.0,
+    projected: Annotated[bool, typer.Option("--projected", help="Metres of the map, not of the ground.")] = False,
+    date_column: Annotated[str | None, typer.Option("--date-column", help="Column of our dates.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the pairs: .parquet or .csv.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a figure: .svg.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare fronts with those of another product.
+
+    \b
+    Example:  icefront compare-fronts fronts.parquet termini_1972-2019_Helheim-Gletsjer_v1.0.shp \
+                --schema calfin --regions regions.gpkg --region helheim --plot helheim.svg
+    """
+    from icefront_dask import change
+
+    described = change.read_schema(schema)
+    lines, place = read_lines(ours, region), None if regions is None else one_region(regions, region)
+    guides: dict[str, Any] = {
+        "flowlines": None if flowline is None else read_vector(flowline),
+        "flowline_direction": flowline_direction.value,
+        "true_scale": not projected,
+        "date_column": date_column,
+    }
+    for path, endings in ((out, (".parquet", ".csv")), (plot, (".svg",))):
+        if path is not None:
+            check_ending(path, *endings)
+    other = read_table(reference) if "position_m" in described["columns"] else read_vector(reference)
+    theirs = change.read_reference(other, described)
+    if glacier is not None:
+        if "glacier" not in theirs:
+            raise ConfigError(f"the schema {described['title']} names no glaciers; leave out --glacier")
+        theirs = theirs[theirs["glacier"].astype(str) == glacier]
+    if "position_m" in theirs:
+        found = change.front_series(lines, place, methods=["centreline"], **guides)
+        pairs, summary = change.compare_positions(found, theirs, max_days=days)
+        result_values: dict[str, Any] = summary
+        if plot is not None:
+            raise ConfigError("a table of positions has no lines to draw biases of; leave out --plot")
+    else:
+        compared = change.compare_fronts(lines, theirs, place, max_days=days, **guides)
+        pairs = compared.pairs
+        result_values = compared.summary | {
+            "by_sensor": compared.by_sensor.set_index("sensor").to_dict("index"),
+            "between_authors": compared.between_authors.set_index("authors").to_dict("index"),
+        }
+        if plot is not None:
+            from icefront_dask.publish import write_comparison_figure
+
+            write_comparison_figure(pairs, plot, title=f"{ours.stem} − {described['title']}")
+    if out is not None:
+        write_table(pairs, out)
+    result({**result_values, "output": out, "plot": plot}, as_json=as_json)
+
+
+def review(
+    fronts: Annotated[Path, typer.Argument(help="fronts.parquet of the package.")],
+    regions: Annotated[Path, typer.Option("--regions", help="Regions file.")],
+    out: Annotated[Path, typer.Option("--out", help="Page to write: .html.")],
+    region: RegionName = None,
+    series: Annotated[
+        Path | None, typer.Option("--series", help="series.parquet: fronts that its checks doubt are shown, too.")
+    ] = None,
+    cube: Annotated[
+        str | None, typer.Option("--cube", help="Zarr store of the scenes: they lie under the fronts.")
+    ] = None,
+    verdicts: Annotated[Path | None, typer.Option("--verdicts", help="Verdicts that the page saved.")] = None,
+    judged: Annotated[
+        Path | None, typer.Option("--judged", help="Write the fronts with the verdicts on them: .parquet.")
+    ] = None,
+    judged_series: Annotated[
+        Path | None, typer.Option("--judged-series", help="Write the series with the verdicts on it: .parquet or .csv.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write fronts for review as a page, and take the verdicts back.
+
+    The page shows each front over its scene; its button saves verdicts.csv. Verdicts are about lines: they
+    hold for the same lines after a reprocessing, too.
+
+    \b
+    Example:  icefront review out/fronts.parquet --series out/series.parquet --regions regions.gpkg \
+                --region helheim --cube out/cube.zarr --out review.html
+              icefront review out/fronts.parquet --regions regions.gpkg --region helheim \
+                --verdicts verdicts.csv --judged out/judged.parquet --out review.html
+    """
+    import pandas as pd
+
+    from icefront_dask.change import apply_verdicts, judge_series, read_verdicts
+    from icefront_dask.publish import read_fronts, review_queue, write_fronts, write_review
+
+    place = one_region(regions, region)
+    if verdicts is None and (judged is not None or judged_series is not None):
+        raise ConfigError("--judged and --judged-series need --verdicts; judge the fronts on the page first")
+    if judged_series is not None and series is None:
+        raise ConfigError("--judged-series needs --series")
+    lines = read_fronts(fronts, place.name)
+    rows = None if series is None else read_table(series)
+    if rows is not None:
+        rows = rows[rows["region"] == place.name]
+    outcome: dict[str, int] = {}
+    if verdicts is not None:
+        said = read_verdicts(verdicts)
+        lines, said = apply_verdicts(lines, said[said["region"] == place.name])
+        outcome = said["outcome"].value_counts().to_dict()
+        if rows is not None:
+            rows = judge_series(rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True)), said)
+    if judged is not None:
+        check_ending(judged, ".parquet")
+        write_fronts(lines, judged)
+    if judged_series is not None and rows is not None:
+        write_table(rows, judged_series)
+    pictures = None
+    if cube is not None:
+        from icefront_dask.runs.pictures import scene_pictures
+
+        pictures = scene_pictures(cube, place)
+    queue = review_queue(lines, rows)
+    write_review(out, queue, place, pictures)
+    result(
+        {"region": place.name, "for_review": len(queue), "verdicts": outcome, "judged": judged, "page": out},
         as_json=as_json,
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["check_ending", "read_lines", "read_vector", "read_velocity", "write_table"]
+__all__ = ["check_ending", "read_lines", "read_table", "read_vector", "read_velocity", "write_table"]
 
 
 def read_lines(path: Path, region: str | None = None) -> gpd.GeoDataFrame:
@@ -43,6 +43,20 @@ def read_vector(path: Path) -> gpd.GeoDataFrame:
         raise InputError(
             f"{path} cannot be read as a vector file ({str(error).splitlines()[0]}); give GeoPackage, GeoJSON or "
             "GeoParquet"
+        ) from error
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table without geometries: CSV or Parquet."""
+    import pandas as pd
+
+    if not path.exists():
+        raise InputError(f"there is no file {path}; check the path")
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, skipinitialspace=True)
+    except (ValueError, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read as a table ({str(error).splitlines()[0]}); give CSV or Parquet"
         ) from error
 
 

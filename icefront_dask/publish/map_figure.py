@@ -33,7 +33,7 @@ _CASED = 60  # more fronts than that are drawn thinner and without a casing
 
 
 def front_map(
-    region: Region, fronts: gpd.GeoDataFrame | None, background: Background | None, max_px: int
+    region: Region, fronts: gpd.GeoDataFrame | None, background: Background | None, max_px: int, *, key: str = ""
 ) -> tuple[Markup, float]:
     """Return the map as SVG and its height in units of the drawing.
 
@@ -46,6 +46,8 @@ def front_map(
         In the region's CRS; without one the map has a plain ground.
     max_px : int
         Largest side of the picture under the map.
+    key : str
+        Told apart by this are several maps of one region on a page.
     """
     rows = None if fronts is None else fronts[~fronts.geometry.isna() & ~fronts.geometry.is_empty]
     view = View(_bounds(region, rows, background))
@@ -59,7 +61,7 @@ def front_map(
         "map",
     )
     frame: dict[str, Any] = {"x": LEFT, "y": TOP, "width": view.width, "height": view.height}
-    clip = f"clip-{region.name}"
+    clip = f"clip-{region.name}{key}"
     child(child(root, "clipPath", id=clip), "rect", **frame)
     child(root, "rect", class_="ground", **frame)
     inside = child(root, "g", clip_path=f"url(#{clip})")

@@ -30,6 +30,7 @@ COMMANDS = (
     "compare",
     "run",
     "train",
+    "tune",
     "demo",
 )
 
@@ -257,3 +258,35 @@ def test_series_with_guides_drawn_from_fjord_and_basin(icefront, tmp_path):
     for method, change in outcome.json["net_change_m"].items():
         assert change == pytest.approx(-200, abs=2), method
     assert icefront(*common).status == 2  # nothing says where the sea is
+
+
+def test_review_and_comparison(icefront, tmp_path):
+    from icefront_dask.publish import write_fronts
+    from icefront_dask.regions import write_regions
+    from tests.publish.test_review import REGION, fronts, saved
+
+    write_regions([REGION], tmp_path / "regions.gpkg")
+    write_fronts(fronts(), tmp_path / "fronts.parquet")
+    common = ("review", tmp_path / "fronts.parquet", "--regions", tmp_path / "regions.gpkg", "--json")
+    first = icefront(*common, "--out", tmp_path / "review.html")
+    assert first.json["for_review"] == 2
+    saved(tmp_path / "review.html", {"s03": "accept", "s09": "reject"}, tmp_path / "v.csv")
+    again = icefront(*common, "--out", tmp_path / "review.html", "--verdicts", tmp_path / "v.csv",
+                     "--judged", tmp_path / "judged.parquet")  # fmt: skip
+    assert (again.json["for_review"], again.json["verdicts"]) == (0, {"applied": 2})
+    assert icefront(*common, "--out", tmp_path / "r.html", "--judged", tmp_path / "j.parquet").status == 2
+
+    theirs = fronts().rename(columns={"datetime": "Date", "sensor": "Satellite", "uncertainty_m": "Error"})
+    theirs = theirs.assign(Date=theirs["Date"].dt.strftime("%Y-%m-%d"), **{"Glacier ID": "7"})
+    theirs[["Date", "Satellite", "Error", "Glacier ID", "geometry"]].to_file(tmp_path / "theirs.gpkg")
+    compared = icefront(
+        "compare-fronts", tmp_path / "judged.parquet", tmp_path / "theirs.gpkg", "--schema", "autoterm",
+        "--regions", tmp_path / "regions.gpkg", "--plot", tmp_path / "figure.svg", "--out", tmp_path / "p.csv",
+        "--json",
+    )  # fmt: skip
+    assert compared.json["n_pairs"] == 11  # one was rejected
+    assert compared.json["bias_m"] == pytest.approx(0, abs=0.01)
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 11
+    assert (tmp_path / "figure.svg").stat().st_size > 1000
+    unknown = icefront("compare-fronts", tmp_path / "judged.parquet", tmp_path / "theirs.gpkg", "--schema", "termpicks")
+    assert unknown.status == 2
