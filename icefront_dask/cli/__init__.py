@@ -9,7 +9,7 @@ import typer
 
 from icefront_dask.cli.archive import cube, search, simulate
 from icefront_dask.cli.calibrate import calibrate
-from icefront_dask.cli.change import series
+from icefront_dask.cli.change import compare_fronts, review, series
 from icefront_dask.cli.lines import segment, trace
 from icefront_dask.cli.providers import providers
 from icefront_dask.cli.scores import compare, score
@@ -36,6 +36,8 @@ for _command in (
     segment,
     trace,
     series,
+    review,
+    compare_fronts,
     score,
     compare,
     run,

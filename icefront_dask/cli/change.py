@@ -257,7 +257,7 @@ def review(
     rows = None if series is None else read_table(series)
     if rows is not None:
         rows = rows[rows["region"] == place.name]
-    outcome: dict[str, int] = {}
+    outcome: dict[Any, int] = {}
     if verdicts is not None:
         said = read_verdicts(verdicts)
         lines, said = apply_verdicts(lines, said[said["region"] == place.name])
