@@ -79,6 +79,9 @@ class Api:
         self._page_size = int(section("catalog")["page_size"])
         self._known: list[str] | None = None
 
+    def announce(self, geometries: Sequence[Any]) -> None:
+        """Do nothing: each geometry is searched for by itself."""
+
     def collections(self) -> list[str]:
         """Return the ids of the API's collections, none where it does not list them."""
         if self._known is None:

@@ -13,12 +13,14 @@ import pyarrow.compute as pc
 import shapely
 
 from icefront_dask.catalog.hrefs import check_href, is_url, resolve_href
-from icefront_dask.catalog.items import Items, read_table
+from icefront_dask.catalog.items import REQUIRED, Items, concatenated, open_table
 from icefront_dask.catalog.page import Page
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
 
     from icefront_dask.catalog.filters import Interval
     from icefront_dask.catalog.http import Http
@@ -27,22 +29,35 @@ __all__ = ["Documents", "ParquetIndex"]
 
 _MAX_DEPTH = 32
 _ROWS = 1000  # a page
+_SCAN_ROWS = 65_536
 
 
 class ParquetIndex:
-    """A stac-geoparquet file; rows become dictionaries only where collection, time and footprint fit."""
+    """A stac-geoparquet file, however large: rows are read only where collection, time and footprint fit.
+
+    One pass over a few columns finds the rows that may fit any of the regions which were announced; a second one
+    reads these rows.
+    """
 
     def __init__(self, path: Path) -> None:
         self.base = str(path)
         self.roots: tuple[Path, ...] = (path.resolve().parent,)
-        self._items = Items(read_table(path))
-        self._footprints = self._items.footprints
-        west, _, east, _ = shapely.bounds(self._footprints).T
-        self._plain = east - west < 180.0  # the others may cross ±180° without a split, or are empty
+        self._file = open_table(path)
+        self._found: tuple[Items, npt.NDArray[np.float64]] | None = None
+        self._wanted: list[Any] = []
+
+    def announce(self, geometries: Sequence[Any]) -> None:
+        """Say which geometries will be asked for, so that the file is gone through once for all of them."""
+        self._wanted, self._found = list(geometries), None
 
     def collections(self) -> list[str]:
         """Return the ids of the collections that the file holds."""
-        return sorted(set(self._items.collections) - {""})
+        if "collection" not in self._file.schema_arrow.names:
+            return []
+        found: set[str] = set()
+        for batch in self._file.iter_batches(_SCAN_ROWS, columns=["collection"]):
+            found |= set(pc.unique(batch["collection"]).to_pylist())
+        return sorted(name for name in found if name)
 
     def pages(
         self,
@@ -53,16 +68,54 @@ class ParquetIndex:
         start: Mapping[str, Any] | None = None,
     ) -> Iterator[Page]:
         """Yield the items whose collection, footprint and time fit, each with the place it was read from."""
-        del query, start
-        shapely.prepare(geometry)
-        keep = ~self._plain | shapely.intersects(geometry, self._footprints)
+        del start
+        if not any(geometry.equals(known) for known in self._wanted):
+            self.announce([geometry])
+        items, bounds = self._candidates()
+        keep = _near(bounds, geometry)
         if collections:
-            keep &= np.isin(self._items.collections, list(collections))
-        if span is not None and "datetime" in self._items.table.column_names:
-            keep &= _in_span(self._items.table["datetime"], span)
-        rows = np.flatnonzero(keep).tolist()
+            keep &= np.isin(items.collections, list(collections))
+        timed = "datetime" in items.table.column_names and not items.table["datetime"].null_count
+        if span is not None and "datetime" in items.table.column_names:
+            keep &= _in_span(items.table["datetime"], span)
+        shapely.prepare(geometry)
+        rows = np.flatnonzero(keep)
+        plain = bounds[rows, 2] - bounds[rows, 0] < 180.0  # the others may cross ±180° without a split
+        rows = rows[~plain | shapely.intersects(geometry, items.take(rows).footprints)]
+        found = items.take(rows)
+        if not query and (span is None or timed):
+            yield Page([], table=(found, self.base))
+            return
         for first in range(0, len(rows), _ROWS):
-            yield Page([(item, self.base) for item in self._items.to_dicts(rows[first : first + _ROWS])])
+            last = min(first + _ROWS, len(rows))
+            yield Page([(item, self.base) for item in found.to_dicts(range(first, last))])
+
+    def _candidates(self) -> tuple[Items, npt.NDArray[np.float64]]:
+        """Return the items near any announced geometry, and their bounds in longitude and latitude."""
+        if self._found is None:
+            parts, bounds = [], []
+            for group in range(self._file.num_row_groups):
+                shapes = Items(self._file.read_row_group(group, columns=list(REQUIRED[:2])), partial=True).footprints
+                extent = shapely.bounds(shapes)
+                near = np.zeros(len(extent), dtype=bool)
+                for geometry in self._wanted:
+                    near |= _near(extent, geometry)
+                if near.any():
+                    parts.append(self._file.read_row_group(group).filter(pa.array(near)))
+                    bounds.append(extent[near])
+            table = concatenated(parts)
+            self._found = Items(table), np.concatenate(bounds) if bounds else np.empty((0, 4))
+        return self._found
+
+
+def _near(bounds: npt.NDArray[np.float64], geometry: Any) -> npt.NDArray[np.bool_]:
+    """Return which boxes meet a box of the geometry's parts; empty ones and those across ±180° always do."""
+    west, south, east, north = bounds.T
+    near = ~(east - west < 180.0)
+    for part in getattr(geometry, "geoms", [geometry]):
+        left, low, right, high = part.bounds
+        near |= (west <= right) & (east >= left) & (south <= high) & (north >= low)
+    return np.asarray(near, dtype=bool)
 
 
 def _in_span(column: Any, span: Interval) -> Any:
@@ -100,6 +153,9 @@ class Documents:
             lines = Path(self.base).suffix in {".ndjson", ".jsonl", ".geojsonl"} and not is_url(self.base)
             self._items = list(self._lines()) if lines else list(self._walk(self.base, set(), 0, self._root))
         return self._items
+
+    def announce(self, geometries: Sequence[Any]) -> None:
+        """Do nothing: all items are read at once."""
 
     def collections(self) -> list[str]:
         """Return the ids of the collections that occur."""

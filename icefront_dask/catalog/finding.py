@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from shapely.errors import GEOSException
 from shapely.geometry import shape
@@ -19,6 +20,7 @@ from icefront_dask.catalog.hrefs import is_url, resolve_href, unsigned
 from icefront_dask.catalog.items import REGIONS, Items, concatenated, sorted_table, to_table
 from icefront_dask.catalog.paging import KeptPage, KeptPages
 from icefront_dask.catalog.providers import provider_of
+from icefront_dask.catalog.rows import with_hrefs
 from icefront_dask.catalog.sources import open_source
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError, ConfigError, NoItemsError
@@ -96,6 +98,7 @@ def search(
         return Items.from_parquet(kept)
     pages = KeptPages(None if kept is None else kept.with_suffix(".pages"))
     found = _Search(open_source(str(place)), wanted, span, query, provider)
+    found.source.announce([query_geometry(area) for area in areas])
     for number, area in enumerate(areas):
         found.add(area, number, pages)
     items = found.items()
@@ -159,6 +162,8 @@ class _Search:
 
     def _judged(self, page: Page, region: Region) -> KeptPage:
         """Return what a page brings for a region."""
+        if page.table is not None:
+            return self._judged_table(*page.table, region)
         candidates = [(item, base) for item, base in page.items if self._fits(item)]
         footprints = [_footprint(item) for item, _ in candidates]
         hits = touches(footprints, region)
@@ -169,6 +174,28 @@ class _Search:
             [_identity(item) for item, _ in touching],
             page.following,
             [_identity(i)[1] for (i, _), footprint in zip(candidates, footprints, strict=True) if footprint is None],
+        )
+
+    def _judged_table(self, found: Items, base: str, region: Region) -> KeptPage:
+        """Return what rows of a file bring, without making items of them."""
+        footprints = found.footprints
+        hits = touches(footprints, region)
+        identities = list(zip(found.collections, found.ids, strict=True))
+        new = np.asarray([hit and i not in self.regions for i, hit in zip(identities, hits, strict=True)], dtype=bool)
+        first = dict.fromkeys(identities[row] for row in np.flatnonzero(new))
+        new &= np.asarray([first.pop(identity, False) is None for identity in identities], dtype=bool)
+        table = None
+        if new.any():
+            table = with_hrefs(found.filter(new).table, lambda name, key, asset: self._href(name, key, asset, base))
+        return KeptPage(
+            table,
+            [identity for identity, hit in zip(identities, hits, strict=True) if hit],
+            None,
+            [
+                i[1]
+                for i, footprint in zip(identities, footprints, strict=True)
+                if footprint is None or footprint.is_empty
+            ],
         )
 
     def _take(self, page: KeptPage, region: Region) -> None:
@@ -190,14 +217,18 @@ class _Search:
         for key, asset in (item.get("assets") or {}).items():
             if not isinstance(asset, dict) or "href" not in asset:
                 continue
-            href = unsigned(str(asset["href"]))
-            if _is_raster(asset):
-                owner = f"item {item.get('id')!r}, asset {key!r}"
-                href = resolve_href(href, base, self.roots, owner=owner)
-                if self.provider is not None:
-                    href = self.provider.stored(href, owner)
+            href = self._href(str(item.get("id")), key, asset, base)
             assets[key] = {**asset, "href": href}
         return {**item, "assets": assets, "links": []}
+
+    def _href(self, name: str, key: str, asset: Mapping[str, Any], base: str) -> str:
+        """Return an asset's href absolute and unsigned, checked where it is a raster."""
+        href = unsigned(str(asset["href"]))
+        if not _is_raster(asset):
+            return href
+        owner = f"item {name!r}, asset {key!r}"
+        href = resolve_href(href, base, self.roots, owner=owner)
+        return href if self.provider is None else self.provider.stored(href, owner)
 
     def items(self) -> Items:
         """Return what was collected."""
@@ -211,7 +242,7 @@ class _Search:
     def _anything(self, region: Region) -> bool:
         """Return whether any item of the collections touches a region, whenever."""
         pages = self.source.pages(query_geometry(region), self.collections, None, None)
-        return any(touches([_footprint(item) for item, _ in page.items], region).any() for page in pages)
+        return any(touches(_footprints(page), region).any() for page in pages)
 
     def explain(self, source: str, regions: Sequence[Region]) -> str:
         """Say why nothing was found, and what to widen."""
@@ -240,6 +271,10 @@ class _Search:
             f"no {of} in {source} touch region {names} within {' and '.join(limits)}; "
             f"widen the {' or the '.join(limit.split()[0] for limit in limits)}"
         )
+
+
+def _footprints(page: Page) -> Any:
+    return [_footprint(item) for item, _ in page.items] if page.table is None else page.table[0].footprints
 
 
 def _identity(item: Mapping[str, Any]) -> tuple[str, str]:

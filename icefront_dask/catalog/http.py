@@ -192,10 +192,8 @@ class Http:
     @contextmanager
     def _sent(self, method: str, url: str, **kwargs: Any) -> Iterator[requests.Response]:
         """Send one request through the host's gate and yield its answer, which is closed afterwards."""
-        parts = urlsplit(url)
-        if parts.scheme not in _SCHEMES or not parts.hostname:
-            raise CatalogError(f"{host_of(url)} is not an address of HTTP; check the address")
-        check_host(parts.hostname, parts.port, self.allowed)
+        if why := self._fault_of(url):
+            raise HostError(f"{host_of(url)} is refused: {why}")
         with (
             self._gate(url).passing(),
             causes(url, self.access.timeout_s),
@@ -220,18 +218,22 @@ class Http:
 
     def _redirected(self, url: str, location: str) -> str:
         target = urljoin(url, location)
-        if why := self._fault_of_redirect(url, target):
+        why = self._fault_of(target)
+        if why is None and (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http"):
+            why = "it is not encrypted"
+        if why is not None:
             raise HostError(f"{host_of(url)} redirects to {host_of(target)}, which is refused: {why}")
         return target
 
-    def _fault_of_redirect(self, url: str, target: str) -> str | None:
+    def _fault_of(self, url: str) -> str | None:
+        """Return why a URL must not be requested."""
         try:
-            before, after = urlsplit(url), urlsplit(target)
-            if after.scheme not in _SCHEMES or (before.scheme, after.scheme) == ("https", "http"):
-                return f"its scheme is {after.scheme!r}"
-            if after.username is not None or after.password is not None:
+            parts = urlsplit(url)
+            if parts.scheme not in _SCHEMES:
+                return f"its scheme is {parts.scheme!r}"
+            if parts.username is not None or parts.password is not None:
                 return "it carries a user name or password"
-            check_host(after.hostname or "", after.port, self.allowed)
+            check_host(parts.hostname or "", parts.port, self.allowed)
         except ValueError:
             return "it is not a URL"
         except HostError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
-from stac_geoparquet.arrow import parse_stac_items_to_arrow, stac_table_to_items, to_parquet
+from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
 
+from icefront_dask.catalog.rows import items_of
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pystac
 
-__all__ = ["REGIONS", "Items"]
+__all__ = ["REGIONS", "REQUIRED", "Items"]
 
 REGIONS = "icefront:regions"  # column: names of the regions that an item touches
-_REQUIRED = ("id", "geometry", "assets")
+REQUIRED = ("id", "geometry", "assets")
 _TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires")
 
 
@@ -40,6 +40,8 @@ class Items:
     ----------
     table : pyarrow.Table
         stac-geoparquet.
+    partial : bool
+        Take a table of some columns.
 
     Raises
     ------
@@ -50,8 +52,8 @@ class Items:
     __slots__ = ("_table",)
     _table: pa.Table
 
-    def __init__(self, table: pa.Table) -> None:
-        if missing := [name for name in _REQUIRED if name not in table.column_names]:
+    def __init__(self, table: pa.Table, *, partial: bool = False) -> None:
+        if not partial and (missing := [name for name in REQUIRED if name not in table.column_names]):
             raise CatalogError(
                 f"not a table of STAC items: it has no column {', '.join(missing)}; write stac-geoparquet"
             )
@@ -121,6 +123,10 @@ class Items:
             raise ValueError(f"mask has shape {keep.shape}, expected ({len(self)},)")
         return Items(self._table.filter(pa.array(keep)))
 
+    def take(self, rows: Any) -> Items:
+        """Return rows by their numbers."""
+        return Items(self._table.take(pa.array(rows, type=pa.int64())))
+
     def for_region(self, name: str) -> Items:
         """Return the rows that were found for one region."""
         return self.filter([name in names for names in self.regions])
@@ -128,7 +134,7 @@ class Items:
     def to_dicts(self, rows: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """Return items as JSON-ready dictionaries, all of them or those of some rows."""
         table = self._table if rows is None else self._table.take(pa.array(list(rows), type=pa.int64()))
-        return [_clean(item) for item in stac_table_to_items(table)] if table.num_rows else []
+        return items_of(table) if table.num_rows else []
 
     def to_pystac(self, rows: Sequence[int] | None = None) -> list[pystac.Item]:
         """Return items as pystac objects: for a block, not for a continent."""
@@ -164,19 +170,16 @@ class Items:
         return cls(sorted_table(concatenated([to_table(list(items))])))
 
     def coverage(self) -> pd.DataFrame:
-        """Count scenes by region, sensor and month.
+        """Count scenes by region, sensor and month; see :func:`icefront_dask.catalog.coverage.coverage_table`."""
+        from icefront_dask.catalog.coverage import coverage_table
 
-        Returns
-        -------
-        DataFrame
-            Columns region, sensor (platform, else collection), month (first day, UTC), scenes.
-        """
-        sensor = [p or c for p, c in zip(self.column("platform"), self.collections, strict=True)]
-        frame = pd.DataFrame({"region": self.regions, "sensor": sensor, "month": self.times})
-        frame["month"] = frame["month"].dt.tz_localize(None).dt.to_period("M").dt.to_timestamp()
-        frame = frame.explode("region")
-        counts = frame.groupby(["region", "sensor", "month"], dropna=False).size().rename("scenes")
-        return counts.reset_index()
+        return coverage_table(self)
+
+    def plot_coverage(self, path: str | Path | None = None) -> Any:
+        """Draw :meth:`coverage`; see :func:`icefront_dask.catalog.coverage.coverage_picture`."""
+        from icefront_dask.catalog.coverage import coverage_picture
+
+        return coverage_picture(self.coverage(), path)
 
     def __repr__(self) -> str:
         return f"<Items: {self._summary()}>"
@@ -233,21 +236,29 @@ def concatenated(tables: Iterable[pa.Table | None]) -> pa.Table:
 def sorted_table(table: pa.Table) -> pa.Table:
     """Sort rows by time, collection and id, and columns by name: the same whatever the order of pages."""
     # stac-geoparquet adds the columns of times in the order of a set, which differs from process to process.
-    table = table.select([*_REQUIRED, *sorted({*table.column_names} - {*_REQUIRED})])
+    table = table.select([*REQUIRED, *sorted({*table.column_names} - {*REQUIRED})])
     keys = [(name, "ascending") for name in ("datetime", "collection", "id") if name in table.column_names]
     return table.take(pc.sort_indices(table, sort_keys=keys)) if table.num_rows else table
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a stac-geoparquet file."""
+def open_table(path: Path) -> pq.ParquetFile:
+    """Open a stac-geoparquet file without reading its rows."""
     if not path.exists():
         raise CatalogError(f"there is no file {path}; check the path")
     try:
-        return pq.read_table(path)
+        file = pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise CatalogError(
             f"{path} is not a Parquet file ({str(error).splitlines()[0]}); give stac-geoparquet"
         ) from error
+    if missing := [name for name in REQUIRED if name not in file.schema_arrow.names]:
+        raise CatalogError(f"{path} has no column {', '.join(missing)}; write stac-geoparquet")
+    return file
+
+
+def read_table(path: Path) -> pa.Table:
+    """Read a stac-geoparquet file."""
+    return open_table(path).read()
 
 
 def _ready(item: dict[str, Any]) -> dict[str, Any]:
@@ -272,17 +283,3 @@ def _ready(item: dict[str, Any]) -> dict[str, Any]:
     if item.get("geometry") is None:
         ready |= {"geometry": {"type": "Polygon", "coordinates": []}, "bbox": [0.0, 0.0, 0.0, 0.0]}
     return ready
-
-
-def _clean(item: dict[str, Any]) -> dict[str, Any]:
-    """Drop what only the united columns of the table brought in: keys without a value."""
-    out: dict[str, Any] = json.loads(json.dumps(item, default=str))
-    out["properties"] = {k: _without_none(v) for k, v in out["properties"].items() if v is not None or k == "datetime"}
-    out["assets"] = {k: _without_none(v) for k, v in out["assets"].items() if v is not None}
-    return out
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _without_none(v) for k, v in value.items() if v is not None}
-    return [_without_none(v) for v in value] if isinstance(value, list) else value

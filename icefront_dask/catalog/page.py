@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from icefront_dask.catalog.items import Items
 
 __all__ = ["Page"]
 
@@ -18,7 +21,10 @@ class Page:
         Items, each with the URL or path that its relative hrefs start from.
     following : dict, optional
         The link to the next page, in JSON; ``None`` at the end, and for sources that cannot go on in their middle.
+    table : Items, optional
+        In place of `items`: rows of a file, whose collection and time fit, with the place that they were read from.
     """
 
     items: list[tuple[dict[str, Any], str]]
     following: dict[str, Any] | None = None
+    table: tuple[Items, str] | None = None

@@ -37,20 +37,20 @@ REASONS = (
     "not_georeferenced",
     "no_time",
     "no_geometry",
-    "no_crs",
     "missing_asset",
     "unusable",
     "small_overlap",
     "cloud_cover",
+    "low_sun",
+    "season",
+    "platform",
     "duplicate",
 )
 LEFT_OUT_COLUMNS = ("region", "item_id", "collection", "datetime", "reason", "detail")
 
-_CRS_KEYS = ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson")
 _ERRORS: dict[str, type[IcefrontError]] = {
     "unknown_collection": ConfigError,
     "not_georeferenced": NotGeoreferencedError,
-    "no_crs": NotGeoreferencedError,
     "missing_asset": MissingAssetError,
 }
 
@@ -77,7 +77,8 @@ def screen(
     geobox : odc.geo.geobox.GeoBox
         Its grid, of which a footprint must cover ``min_footprint_share``.
     options : mapping, optional
-        Settings in place of those of section ``catalog``: ``max_cloud_cover``, ``min_footprint_share``.
+        Settings in place of those of section ``catalog``: ``max_cloud_cover``, ``min_footprint_share``,
+        ``min_sun_elevation``, ``months``, ``platforms``.
     family : {"sentinel-1", "landsat"}, optional
         Pass over items of the other family.
     variables : sequence of str, optional
@@ -99,7 +100,7 @@ def screen(
     NoItemsError, NotGeoreferencedError, MissingAssetError, ConfigError
         When no item is left: the cause, where all items share one.
     """
-    settings = section("catalog", **dict(options or {}))
+    settings = _checked(section("catalog", **dict(options or {})))
     mine = items.for_region(region.name) if REGIONS in items.table.column_names else items
     records, footprints = mine.to_dicts(), list(mine.footprints)
     shares = footprint_shares(footprints, geobox)
@@ -137,7 +138,19 @@ def _judge(
         return ("not_georeferenced", str(error)), None
     except CatalogError as error:
         return ("unusable", str(error)), None
-    return _lacking(item, share, collection, variables) or _unsuited(item, share, settings), collection.family
+    fault = _lacking(item, share, collection, variables) or _unsuited(item, share, settings, collection)
+    return fault, collection.family
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings if months and platforms are what they must be."""
+    months = settings["months"]
+    if not isinstance(months, list) or not all(isinstance(m, int) and 1 <= m <= 12 for m in months):
+        raise ConfigError(f"catalog.months is {months!r}; write calendar months, as [6, 7, 8, 9]")
+    platforms = settings["platforms"]
+    if not isinstance(platforms, list) or not all(isinstance(name, str) for name in platforms):
+        raise ConfigError(f"catalog.platforms is {platforms!r}; write names, as [landsat-8, sentinel-1a]")
+    return settings | {"platforms": [name.lower().replace("_", "-") for name in platforms]}
 
 
 def _lacking(
@@ -150,8 +163,6 @@ def _lacking(
         return "no_time", f"{name} states no datetime; add it to the catalogue"
     if math.isnan(share):
         return "no_geometry", f"{name} states no usable footprint; add its geometry to the catalogue"
-    if not _states_crs(item):
-        return "no_crs", f"{name} states no CRS; add proj:code (or proj:epsg) to the catalogue"
     wanted = variables or PRIMARY[collection.family]
     if not set(wanted) & set(collection.variables(item)):
         listed = ", ".join(sorted(item.get("assets") or {})) or "no assets"
@@ -166,19 +177,25 @@ def _lacking(
     return None
 
 
-def _unsuited(item: Mapping[str, Any], share: float, settings: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return which threshold an item does not meet."""
+def _unsuited(
+    item: Mapping[str, Any], share: float, settings: Mapping[str, Any], collection: Collection
+) -> tuple[str, str] | None:
+    """Return which threshold an item does not meet; what it does not state is not held against it."""
+    properties = item.get("properties") or {}
     if share < settings["min_footprint_share"]:
         return "small_overlap", f"covers {100 * share:.1f} % of the grid"
-    cloud = (item.get("properties") or {}).get("eo:cloud_cover")
+    cloud = properties.get("eo:cloud_cover")
     if cloud is not None and float(cloud) > settings["max_cloud_cover"]:
         return "cloud_cover", f"{float(cloud):.0f} % cloud"
+    sun = properties.get("view:sun_elevation")
+    if collection.family == "landsat" and sun is not None and float(sun) < settings["min_sun_elevation"]:
+        return "low_sun", f"sun {float(sun):.1f}° above the horizon"
+    month = pd.to_datetime(str(properties.get("datetime") or properties.get("start_datetime")), utc=True).month
+    if settings["months"] and month not in settings["months"]:
+        return "season", f"taken in month {month}"
+    if settings["platforms"] and (collection.platform or "") not in settings["platforms"]:
+        return "platform", f"taken by {collection.platform or 'an unnamed platform'}"
     return None
-
-
-def _states_crs(item: Mapping[str, Any]) -> bool:
-    places = [item.get("properties") or {}, *(item.get("assets") or {}).values()]
-    return any(place.get(key) for place in places for key in _CRS_KEYS)
 
 
 def _table(items: Items, region: str, reasons: Sequence[tuple[str, str] | None]) -> pd.DataFrame:

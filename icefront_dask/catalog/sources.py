@@ -26,6 +26,9 @@ class Source(Protocol):
     roots: tuple[Path, ...]
     """Folders below which the hrefs of its items may name local files."""
 
+    def announce(self, geometries: Sequence[Any]) -> None:
+        """Say which geometries will be asked for, one after the other."""
+
     def collections(self) -> list[str]:
         """Return the ids of its collections, as far as it lists them."""
 

@@ -65,6 +65,9 @@ def search(
     datetime: Annotated[str | None, typer.Option("--datetime", help="As 2018-06 or 2018-06-01/2018-09-30.")] = None,
     collection: Collections = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the items here, as stac-geoparquet.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Draw scenes a month here, as coverage.png.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Search a STAC API or catalogue for scenes of regions.
@@ -80,9 +83,11 @@ def search(
     found = search_items(source, areas, collections=collection, datetime=datetime)
     if out is not None:
         found.to_parquet(out)
+    if picture is not None:
+        found.plot_coverage(picture)
     if not as_json:
         note(found.coverage().to_string(index=False))
-    result({**_described(found), "output": out}, as_json=as_json)
+    result({**_described(found), "output": out, "picture": picture}, as_json=as_json)
 
 
 def cube(

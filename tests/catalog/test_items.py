@@ -9,7 +9,9 @@ import pystac
 import pytest
 
 from icefront_dask.catalog import Items
-from icefront_dask.errors import CatalogError
+from icefront_dask.catalog.coverage import coverage_picture
+from icefront_dask.cube import scenes
+from icefront_dask.errors import CatalogError, InputError
 from tests.catalog.builders import archive, landsat, rtc
 
 
@@ -112,11 +114,48 @@ def test_coverage_counts_scenes():
     regions = [["helheim", "b"] if "232013" in i or "T203000_022" in i else [] for i in table["id"].to_pylist()]
     items = Items(table.append_column("icefront:regions", pa.array(regions)))
     coverage = items.coverage()
-    assert list(coverage.columns) == ["region", "sensor", "month", "scenes"]
+    assert list(coverage.columns) == ["region", "sensor", "month", "items", "scenes"]
     mine = coverage[coverage["region"] == "helheim"]
     assert mine["scenes"].sum() == 8
-    june = mine[(mine["month"] == pd.Timestamp("2018-06-01")) & (mine["sensor"] == "SENTINEL-1A")]
+    june = mine[(mine["month"] == pd.Timestamp("2018-06-01")) & (mine["sensor"] == "sentinel-1a")]
     assert june["scenes"].tolist() == [3]
+
+
+def test_items_of_one_overpass_are_one_scene():
+    def slice_(name, second, **more):
+        when = f"2018-06-02T20:{second // 60:02d}:{second % 60:02d}Z"
+        return rtc("2018-06-02", name=name, datetime=when, start_datetime=when, **more)
+
+    items = [
+        slice_("a", 0),
+        slice_("b", 25),
+        slice_("c", 50),
+        slice_("later", 600),  # the same orbit, ten minutes on
+        slice_("other", 30, orbit=22_001, **{"s1:datatake_id": "9"}),
+        slice_("up", 35, **{"sat:orbit_state": "ascending"}),
+    ]
+    table = Items.from_dicts(items).table
+    regions = pa.array([["helheim"]] * len(items))
+    coverage = Items(table.append_column("icefront:regions", regions)).coverage()
+    assert coverage[["items", "scenes"]].to_numpy().tolist() == [[6, 4]]
+    found = [s.item_ids for s in scenes(items)]
+    assert len(found) == 4
+    assert ("a", "b", "c") in found
+
+
+def test_a_picture_of_coverage(tmp_path):
+    table = Items.from_dicts(archive()).table
+    items = Items(table.append_column("icefront:regions", pa.array([["helheim"]] * table.num_rows)))
+    figure = items.plot_coverage(tmp_path / "coverage.png")
+    axes = figure.axes[0]
+    (mesh,) = axes.collections
+    drawn = mesh.get_array().reshape(2, 2).filled(0)  # landsat-8, sentinel-1a; June, July
+    counts = items.coverage().pivot_table(values="scenes", index="sensor", columns="month").to_numpy()
+    assert np.array_equal(drawn, counts)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["helheim  landsat-8", "helheim  sentinel-1a"]
+    assert (tmp_path / "coverage.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match="no dated scene"):
+        coverage_picture(items.coverage().iloc[:0])
 
 
 def test_html_is_escaped(items):

@@ -25,11 +25,10 @@ def grd(name="grd"):
 
 
 def test_each_item_is_kept_or_left_out_for_a_reason():
-    good = [rtc("2018-06-02"), landsat("2018-06-02", cloud=90.0)]
     no_crs = rtc("2018-06-03", name="no-crs", orbit=1)
-    del no_crs["properties"]["proj:epsg"]
+    del no_crs["properties"]["proj:epsg"]  # the file's own header places it
+    good = [rtc("2018-06-02"), landsat("2018-06-02", cloud=90.0), no_crs]
     bad = {
-        "no-crs": (no_crs, "no_crs"),
         "cloudy": (landsat("2018-06-04", name="LC08_L2SP_232013_20180604_02_T1", cloud=90.1), "cloud_cover"),
         "corner": (rtc("2018-06-05", box(-40, 65, -38.6, 66.5), name="corner", orbit=2), "small_overlap"),
         "vertical": (rtc("2018-06-06", name="vertical", orbit=3, polarisations=("VH",)), "missing_asset"),
@@ -62,6 +61,39 @@ def test_thresholds_are_settings():
     )
     with pytest.raises(ConfigError, match="max_cloud"):
         run(*items, options={"max_cloud": 3})
+
+
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        ({"months": [7]}, {"radar": "season", "june": "season"}),
+        ({"months": [6]}, {"july": "season"}),
+        ({"min_sun_elevation": 20}, {"july": "low_sun"}),
+        ({"platforms": ["LANDSAT_8"]}, {"radar": "platform"}),
+        ({"platforms": ["sentinel-1a", "landsat-9"]}, {"june": "platform", "july": "platform"}),
+        (
+            {"months": [6], "min_sun_elevation": 20, "platforms": ["landsat-8"]},
+            {"july": "low_sun", "radar": "platform"},
+        ),
+    ],
+)
+def test_season_sun_and_platform(options, left_out):
+    june, july = (f"LC08_L2SP_232013_2018{month}02_02_T1" for month in ("06", "07"))
+    items = [
+        rtc("2018-06-02", name="radar"),
+        landsat("2018-06-02", name=june),
+        landsat("2018-07-02", name=july, **{"view:sun_elevation": 12.0}),
+    ]
+    names = {"radar": "radar", "june": june, "july": july}
+    kept, out = run(*items, options=options)
+    assert reasons(out) == {names[name]: reason for name, reason in left_out.items()}
+    assert len(kept) + len(out) == 3
+
+
+@pytest.mark.parametrize("options", [{"months": [13]}, {"months": "summer"}, {"platforms": "landsat-8"}])
+def test_settings_that_make_no_sense(options):
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        run(rtc("2018-06-02"), options=options)
 
 
 def test_family_and_variables():
@@ -106,10 +138,6 @@ def test_crs_may_stand_in_several_places(place):
 
 
 def test_nothing_left_names_the_cause():
-    item = rtc("2018-06-02", name="no-crs")
-    del item["properties"]["proj:epsg"]
-    with pytest.raises(NotGeoreferencedError, match=r"'helheim': item 'no-crs' states no CRS; add proj:code"):
-        run(item)
     with pytest.raises(NotGeoreferencedError, match=r"use 'sentinel-1-rtc'.*\(and so for 1 more\)"):
         run(grd("a"), grd("b"))
     with pytest.raises(NoItemsError, match=r"none of its 2 items can be used \(1 .*, 1 .*; first: .*relax"):

@@ -1,0 +1,108 @@
+"""How many scenes there are a month, sensor and region: as a table and as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from icefront_dask.errors import DependencyError, InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from icefront_dask.catalog.items import Items
+
+__all__ = ["coverage_picture", "coverage_table"]
+
+_SAME_OVERPASS = pd.Timedelta(minutes=5)  # slices and rows of one overpass begin 24-30 s apart
+_ORBIT = ("s1:datatake_id", "sat:absolute_orbit", "sat:relative_orbit", "landsat:wrs_path")
+_KEY = ["region", "collection", "sensor", "orbit", "direction"]
+
+
+def coverage_table(items: Items) -> pd.DataFrame:
+    """Count items and scenes by region, sensor and month, before any pixel is read.
+
+    Items of one collection, platform, orbit and direction that follow one another within five minutes are one
+    scene, as in a cube; items that state no orbit are scenes by themselves.
+
+    Parameters
+    ----------
+    items : Items
+        Of a search, or what a screening has kept.
+
+    Returns
+    -------
+    DataFrame
+        Columns region, sensor (platform, else collection), month (first day, UTC), items, scenes.
+    """
+    sensor = [str(p or c).lower() for p, c in zip(items.column("platform"), items.collections, strict=True)]
+    orbit: Any = pd.Series([None] * len(items), dtype=object)
+    for name in _ORBIT:
+        orbit = orbit.where(orbit.notna(), pd.Series(items.column(name), dtype=object))
+    frame = pd.DataFrame(
+        {
+            "region": items.regions,
+            "collection": items.collections,
+            "sensor": sensor,
+            "orbit": orbit.where(orbit.notna(), pd.Series(items.ids, dtype=object)).astype(str),
+            "direction": [str(d or "") for d in items.column("sat:orbit_state")],
+            "time": items.times.tz_localize(None),
+        }
+    ).explode("region")
+    frame = frame.sort_values([*_KEY, "time"], kind="stable", ignore_index=True)
+    same = (frame[_KEY] == frame[_KEY].shift()).all(axis=1) & (frame["time"].diff() <= _SAME_OVERPASS)
+    frame["begins"] = (~same).astype(int)
+    frame["month"] = frame["time"].dt.to_period("M").dt.to_timestamp()
+    counts = frame.groupby(["region", "sensor", "month"], dropna=False)["begins"].agg(items="size", scenes="sum")
+    return counts.reset_index()
+
+
+def coverage_picture(table: pd.DataFrame, path: str | Path | None = None) -> Any:
+    """Draw a table of coverage: a row a region and sensor, a column a month, darker for more scenes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`coverage_table`, with at least one dated row.
+    path : path, optional
+        Write the picture here; its suffix says the format.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        For a table without a dated row.
+    DependencyError
+        Without matplotlib.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DependencyError("a picture needs matplotlib; install icefront_dask[plot]") from error
+    dated = table.dropna(subset=["month"])
+    if dated.empty:
+        raise InputError("there is no dated scene to draw; widen the search")
+    months = pd.period_range(dated["month"].min(), dated["month"].max(), freq="M")
+    rows = dated.assign(month=dated["month"].dt.to_period("M")).pivot_table(
+        values="scenes", index=["region", "sensor"], columns="month", aggfunc="sum"
+    )
+    counts = rows.reindex(columns=months).to_numpy(dtype=float)
+    figure = Figure(figsize=(min(4 + 0.12 * len(months), 24), 1.4 + 0.28 * len(rows)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    image = axes.pcolormesh(np.ma.masked_invalid(counts), cmap="viridis_r", vmin=0, edgecolors="white", linewidth=0.4)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [f"{region}  {sensor}" for region, sensor in rows.index])
+    axes.invert_yaxis()
+    step = max(1, int(np.ceil(len(months) / 24)))
+    step = step if step == 1 else 12 * int(np.ceil(step / 12))
+    axes.set_xticks(np.arange(0, len(months), step) + 0.5, [str(month) for month in months[::step]], rotation=90)
+    figure.colorbar(image, ax=axes, label="scenes a month", pad=0.01)
+    if path is not None:
+        figure.savefig(path, dpi=150)
+    return figure
