@@ -58,11 +58,17 @@ def cliff_lines(
     if fjord is not None:
         steep &= ndimage.binary_erosion(fjord, iterations=_SHORE_PX, border_value=1)
     lines = [
-        shapely.LineString(np.column_stack(transform @ (line[:, 1] + 0.5, line[:, 0] + 0.5)))
+        shapely.LineString(_placed(transform, line))
         for line in find_contours(filled, _CLIFF_M / 2, mask=steep)
         if len(line) >= _LEAST_PX
     ]
     return shapely.MultiLineString(lines)
+
+
+def _placed(transform: Affine, line: Float) -> Float:
+    x, y = line[:, 1] + 0.5, line[:, 0] + 0.5
+    a, b, c, d, e, f = transform[:6]
+    return np.column_stack([a * x + b * y + c, d * x + e * y + f])
 
 
 def flag_cliffs(

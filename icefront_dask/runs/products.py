@@ -15,6 +15,7 @@ from icefront_dask.change import reduce_regions
 from icefront_dask.cube import open_cube
 from icefront_dask.errors import StoreError
 from icefront_dask.fronts import concat
+from icefront_dask.fronts.cliffs import cliff_lines, flag_cliffs
 from icefront_dask.fronts.orbits import BIAS_COLUMNS, remove_orbit_bias
 from icefront_dask.publish import (
     Background,
@@ -24,9 +25,10 @@ from icefront_dask.publish import (
     write_series,
     write_statistics,
 )
+from icefront_dask.regions import mask
 from icefront_dask.runs.files import write_atomically
 from icefront_dask.runs.ledger import Ledger
-from icefront_dask.runs.unit import CUBE
+from icefront_dask.runs.unit import CUBE, region_elevation
 
 if TYPE_CHECKING:
     from icefront_dask.runs.planning import Plan
@@ -106,16 +108,31 @@ def read_parts(plan: Plan) -> dict[str, list[gpd.GeoDataFrame]]:
 def _without_bias(
     plan: Plan, parts: dict[str, list[gpd.GeoDataFrame]]
 ) -> tuple[dict[str, gpd.GeoDataFrame], dict[str, list[gpd.GeoDataFrame]], pd.DataFrame]:
-    """Return the fronts of each region, whole and by unit, without the bias of their orbits, and that bias."""
+    """Return the fronts of each region, whole and by unit, without the bias of their orbits, and that bias.
+
+    Fronts on the elevation model's own cliff are in review.
+    """
     settings = plan.spec.section("fronts")
     days, pairs = float(settings["orbit_pair_days"]), int(settings["orbit_min_pairs"])
     whole, blocks, found = {}, {}, []
     for name, own in parts.items():
-        whole[name], bias = remove_orbit_bias(concat(own, own[0].crs), max_days=days, min_pairs=pairs)
+        moved, bias = remove_orbit_bias(concat(own, own[0].crs), max_days=days, min_pairs=pairs)
+        whole[name] = _cliffs_flagged(plan, name, moved)
         found.append(bias)
         blocks[name] = [whole[name][whole[name]["scene_id"].isin(set(part["scene_id"]))] for part in own]
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(BIAS_COLUMNS))
     return whole, blocks, table.astype(BIAS_COLUMNS)
+
+
+def _cliffs_flagged(plan: Plan, name: str, fronts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    groups = [group for group in plan.spec.groups if group.region == name]
+    height = region_elevation(plan.spec, groups[0])
+    if height is None:
+        return fronts
+    region = plan.spec.regions[name]
+    geobox = region.geobox(groups[0].resolution_m)
+    fjord = None if region.fjord is None else mask(region.fjord, geobox)
+    return flag_cliffs(fronts, cliff_lines(height, geobox.affine, fjord))
 
 
 def _background(plan: Plan, region: str) -> Background | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from icefront_dask.cube import CubeStore, Quality, ReadOptions, invalid, read_scenes, write_scenes
+from icefront_dask.cube.layers import read_elevation
 from icefront_dask.fronts import Reason, Status, TracedFront, trace_scene
 from icefront_dask.fronts.options import from_config
 from icefront_dask.fronts.rows import front_rows, guide
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from icefront_dask.runs.spec import GroupSpec
     from icefront_dask.runs.work import WorkUnit
 
-__all__ = ["CUBE", "run_unit"]
+__all__ = ["CUBE", "region_elevation", "run_unit"]
 
 CUBE = "cube.zarr"
 
@@ -134,6 +135,7 @@ def _predict_and_trace(
         fjord=at.fjord,
         flow=at.flow,
         cloud=(quality & np.uint16(Quality.CLOUD)) != 0,
+        elevation_m=region_elevation(spec, group),
         look_again=crop_predictor(bands, quality, **common),
         options=from_config(**spec.section("fronts")),
     )
@@ -141,6 +143,15 @@ def _predict_and_trace(
     if unread and traced[0].reason == Reason.NO_VALID_PIXELS:
         traced = [TracedFront.none(Status.FAILED, Reason.READ_FAILED)]
     return layers, traced
+
+
+def region_elevation(spec: RunSpec, group: GroupSpec) -> npt.NDArray[np.float32] | None:
+    """Return the elevation (y, x) of a group's region on its grid, metres; None where the region states none."""
+    region = spec.regions[group.region]
+    if region.elevation is None:
+        return None
+    access = ReadOptions.resolve(**spec.section("cube")).access
+    return read_elevation(region.elevation, region.geobox(group.resolution_m), access)
 
 
 @lru_cache(maxsize=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from icefront_dask.errors import ModelMismatchError, NoItemsError, RunError, Sto
 from icefront_dask.fronts import trace_fronts, validate
 from icefront_dask.predict import segment
 from icefront_dask.publish import read_fronts, read_series, read_statistics
+from icefront_dask.regions import read_regions, write_regions
 from icefront_dask.runs import plan, run
 from icefront_dask.runs.prediction import open_prediction
 from tests.helpers import raise_if_dask_computes
@@ -207,3 +209,23 @@ def test_plan_says_what_it_will_cost(finished):
     assert (table["memory_mib"] > 500).all()
     html = finished.plan._repr_html_()
     assert "4 scenes of 1 regions in 4 units" in html
+
+
+def test_elevation_of_a_region_reaches_its_fronts(archive, model, tmp_path):
+    """Ground of 1 000 m everywhere leaves no ocean, hence no line but ridges that nothing confirms."""
+    (region,) = read_regions(archive.regions)
+    found = []
+    for height in (0, 1000):
+        folder = tmp_path / str(height)
+        folder.mkdir()
+        dem = folder / "dem.tif"
+        profile = {"driver": "GTiff", "height": 60, "width": 60, "count": 1, "dtype": "float32", "crs": region.crs}
+        transform = rasterio.transform.from_bounds(*region.outline.buffer(500).bounds, 60, 60)
+        with rasterio.open(dem, "w", transform=transform, **profile) as file:
+            file.write(np.full((60, 60), height, np.float32), 1)
+        places = folder / "regions.geojson"
+        write_regions([dataclasses.replace(region, elevation=str(dem))], places)
+        result = run(tiny.write_config(folder / "run.yaml", archive, model, regions=str(places)))
+        found.append(read_fronts(result.output / "fronts.parquet"))
+    low, high = (frame.drop(columns="geometry").to_json() for frame in found)
+    assert low != high
