@@ -32,7 +32,7 @@ BUDGET_S = {
     "tests/score": 30,
     "tests/server": 120,
     "tests/simulate": 90,
-    "tests/train": 60,
+    "tests/train": 120,
 }
 OTHER_S = 40
 TOTAL_S = 15 * 60

@@ -13,7 +13,7 @@ from icefront_dask.train.validation import score_batches
 from tests.train import trees
 
 SIDE = 96
-# By network: its task, its inputs, and options at a share of its full width.
+# By network: its task, its inputs, and options at a share of its full width (and depth, of CALFIN's middle flow).
 NETWORKS = {
     "unet_aspp": ("zones", "caffe", 1, lambda share: {"width": int(32 * share)}),
     "calfin": ("edge-ice", "calfin", 3, lambda share: {"width": share, "middle": 8 if share == 1 else 2}),
@@ -42,7 +42,10 @@ def images(channels):
         yield Labelled(str(number), "g", bands, ice & ~nothing, everywhere, front, everywhere, zones)
 
 
-def overfit(name, share, steps=400, rate=3e-3, goal=0.985):
+RATES = {"calfin": 5e-3}
+
+
+def overfit(name, share, steps=400, goal=0.985):
     """Return the IoU of ice (glacier) on the four images in evaluation mode, and the steps it took."""
     task_name, way, channels, options = NETWORKS[name]
     config = TrainConfig(name="overfit", out="unused", task=task_name, architecture=name)
@@ -53,7 +56,7 @@ def overfit(name, share, steps=400, rate=3e-3, goal=0.985):
     scale = preparation(way).scale
     windows = [(scale(window.image), *task.targets(window)) for window in images(channels)]
     batch = tuple(torch.from_numpy(np.stack(parts)) for parts in zip(*windows, strict=True))
-    optimiser = torch.optim.Adam(network.parameters(), rate)
+    optimiser = torch.optim.Adam(network.parameters(), RATES.get(name, 3e-3))
     ice = "iou_glacier" if task_name == "zones" else "iou_ice"
     found = 0.0
     for step in range(1, steps + 1):
