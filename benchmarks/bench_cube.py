@@ -81,8 +81,10 @@ def lazy(kind: str, items: list[dict[str, Any]], size_px: int) -> Any:
     if kind == "odc-stac":
         import odc.stac
 
-        return odc.stac.load(found, bands=list(BANDS), geobox=grid, chunks={"x": BLOCK_PX, "y": BLOCK_PX})
+        chunks, resampling = {"x": BLOCK_PX, "y": BLOCK_PX}, dict.fromkeys(BANDS[:2], "bilinear")
+        return odc.stac.load(found, bands=list(BANDS), geobox=grid, chunks=chunks, resampling=resampling)
     import stackstac
+    from rasterio.enums import Resampling
 
     return stackstac.stack(
         items,
@@ -94,6 +96,7 @@ def lazy(kind: str, items: list[dict[str, Any]], size_px: int) -> Any:
         dtype="float32",
         fill_value=np.float32("nan"),
         rescale=False,
+        resampling=Resampling.bilinear,  # of all bands alike
         chunksize=BLOCK_PX,
         properties=False,
         band_coords=False,
