@@ -26,6 +26,15 @@ class Direction(StrEnum):
     SEA_TO_INLAND = "sea-to-inland"
 
 
+class Period(StrEnum):
+    """What a product is made for."""
+
+    DAILY = "daily"
+    MONTHLY = "monthly"
+    SEASONAL = "seasonal"
+    ANNUAL = "annual"
+
+
 class Intersection(StrEnum):
     """Which crossing of a flowline counts."""
 
@@ -79,6 +88,12 @@ def series(
         Path | None,
         typer.Option("--matrix", help="Write positions along all parallels, a column each: .parquet or .csv."),
     ] = None,
+    product: Annotated[
+        Period | None, typer.Option("--product", help="Fronts of periods: ice for at least half of the time.")
+    ] = None,
+    product_out: Annotated[
+        Path | None, typer.Option("--product-out", help="Write these fronts: .gpkg, .geojson or .parquet.")
+    ] = None,
     statistics: Annotated[
         Path | None, typer.Option("--statistics", help="Write change statistics: .parquet or .csv.")
     ] = None,
@@ -93,8 +108,12 @@ def series(
     """
     import pandas as pd
 
-    from icefront_dask.change import change_statistics, front_matrix, front_series
+    from icefront_dask.change import change_statistics, front_matrix, front_products, front_series
 
+    if (product is None) != (product_out is None):
+        raise ConfigError("--product and --product-out go together")
+    if product_out is not None:
+        check_ending(product_out, ".gpkg", ".geojson", ".parquet")
     lines = read_lines(fronts, region)
     place = None if regions is None else one_region(regions, region)
     guides: dict[str, Any] = {
@@ -130,6 +149,14 @@ def series(
         wide.insert(0, "scene_id", values["scene_id"].to_numpy())
         wide.insert(0, "time", values["time"].to_numpy())
         write_table(wide, matrix)
+    if product is not None and product_out is not None:
+        flow = {name: guides[name] for name in ("flowlines", "flowline_direction")}
+        options = {"width_m": width, "uncertainty_m": uncertainty, "date_column": date_column, **flow}
+        made = front_products(lines, place, period=product.value, series=found, **options)
+        if product_out.suffix == ".parquet":
+            made.to_parquet(product_out)
+        else:
+            made.to_file(product_out)
     if out is None and not as_json:
         note(found.to_string(index=False))
     accepted = found[found["status"] == "accepted"]

@@ -229,7 +229,8 @@ def test_series_by_every_method_of_a_flowline_digitised_from_the_sea(icefront, t
     outcome = icefront(
         "series", tmp_path / "lines.gpkg", "--flowline", tmp_path / "flow.gpkg", "--flowline-direction",
         "sea-to-inland", *(word for method in methods for word in ("--method", method)), "--width", 3000,
-        "--projected", "--out", tmp_path / "series.csv", "--matrix", tmp_path / "matrix.csv", "--json",
+        "--projected", "--out", tmp_path / "series.csv", "--matrix", tmp_path / "matrix.csv", "--product", "annual",
+        "--product-out", tmp_path / "years.gpkg", "--json",
     )  # fmt: skip
     assert outcome.json["methods"] == sorted(methods)
     series = pd.read_csv(tmp_path / "series.csv")
@@ -239,6 +240,7 @@ def test_series_by_every_method_of_a_flowline_digitised_from_the_sea(icefront, t
     matrix = pd.read_csv(tmp_path / "matrix.csv")
     assert matrix.shape == (3, 303)
     np.testing.assert_allclose(matrix["0.0"], [5000, 4900, 4800], atol=0.01)
+    assert gpd.read_file(tmp_path / "years.gpkg")["n_dates"].tolist() == [1, 1, 1]
     refused = icefront("series", tmp_path / "lines.gpkg", "--basin", tmp_path / "flow.gpkg")
     assert refused.status == 2
 

@@ -1,0 +1,222 @@
+"""Fronts of days, months, seasons and years: where ice was at least half of the time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from shapely.geometry import LineString, MultiLineString
+
+from icefront_dask.change.guides import named_flowlines
+from icefront_dask.change.inputs import prepare_fronts
+from icefront_dask.change.layout import build_layout
+from icefront_dask.change.matrix import front_matrix
+from icefront_dask.config import section
+from icefront_dask.errors import InputError
+from icefront_dask.fronts.status import Status
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from icefront_dask.change.guides import FlowlineDirection
+    from icefront_dask.regions import Region
+
+    Floats = npt.NDArray[np.float64]
+
+__all__ = ["PERIODS", "front_products", "time_weights", "weighted_median"]
+
+PERIODS = {"daily": "D", "monthly": "M", "seasonal": "Q-NOV", "annual": "Y"}
+_DRAWS = 200
+_DAY = 86_400.0
+_COLUMNS = [
+    "region", "flowline", "period", "start", "end", "n_dates", "longest_gap_days", "position_m", "position_low_m",
+    "position_high_m", "position_sigma_m", "covered_share", "reason",
+]  # fmt: skip
+
+
+def front_products(
+    fronts: Any,
+    region: Region | None = None,
+    *,
+    period: Literal["daily", "monthly", "seasonal", "annual"] = "monthly",
+    series: pd.DataFrame | None = None,
+    flowlines: Any = None,
+    flowline_direction: FlowlineDirection = "inland-to-sea",
+    width_m: float | None = None,
+    uncertainty_m: float | None = None,
+    date_column: str | None = None,
+) -> gpd.GeoDataFrame:
+    """Return one front a period: the boundary of what was ice for at least half of its time.
+
+    Along each parallel of the flowline (10 m apart) that is the median of the fronts' positions, each
+    weighted by the time that is nearer to its date than to others. It is never the mean of lines, which lies
+    where there has never been a front after a calving event.
+
+    Parameters
+    ----------
+    fronts, region, flowlines, flowline_direction, width_m, uncertainty_m, date_column
+        As in :func:`front_series`; the first flowline counts.
+    period : {"daily", "monthly", "seasonal", "annual"}
+        Seasons are December to February and so on, years are calendar years (UTC).
+    series : DataFrame, optional
+        From :func:`front_series` of the same fronts: only scenes that it accepts by at least one method are
+        used.
+
+    Returns
+    -------
+    GeoDataFrame
+        One row a period from the first to the last with a front, in the working CRS: region, flowline, period,
+        start and end (UTC, end exclusive), n_dates, longest_gap_days (within the period, its ends included),
+        position_m (mean over the width, true ground measure) with its 95 % interval and 1 sigma (errors of
+        the fronts, and not knowing when between two dates the front moved), covered_share of the width,
+        reason (why a row has no value), and the line.
+
+    Raises
+    ------
+    InputError
+        As :func:`front_series`, and for an unknown period.
+    """
+    if period not in PERIODS:
+        raise InputError(f"there is no period {period!r}; there are: {', '.join(PERIODS)}")
+    matrix = front_matrix(
+        fronts, region, flowlines=flowlines, flowline_direction=flowline_direction, width_m=width_m,
+        date_column=date_column,
+    )  # fmt: skip
+    dated = prepare_fronts(fronts, region, date_column=date_column)
+    good = matrix["status"].to_numpy() == str(Status.ACCEPTED)
+    if series is not None:
+        accepted = set(series.loc[series["status"] == Status.ACCEPTED, "scene_id"])
+        good &= np.isin(matrix["scene_id"].to_numpy(), sorted(accepted))
+    good &= np.isfinite(matrix.to_numpy()).any(axis=1)
+    at = matrix.to_numpy()[good]
+    times = pd.DatetimeIndex(matrix["time"].to_numpy()[good])
+    place = _Place(dated, region, flowlines, flowline_direction, width_m, fronts)
+    sigma = _sigmas(dated.table, matrix["scene_id"].to_numpy()[good], uncertainty_m)
+    rows, lines = [], []
+    if len(times):
+        of = times.to_period(PERIODS[period])
+        for one in pd.period_range(of.min(), of.max(), freq=PERIODS[period]):
+            start, end = one.start_time, (one + 1).start_time
+            inside = np.asarray(of == one)
+            row, line = _product(times[inside], at[inside], sigma[inside], start, end, place)
+            key = [matrix.attrs["region"], place.name, period, start.tz_localize("UTC"), end.tz_localize("UTC")]
+            rows.append(dict(zip(_COLUMNS, [*key, *row], strict=True)))
+            lines.append(line)
+    return gpd.GeoDataFrame(
+        pd.DataFrame(rows, columns=_COLUMNS), geometry=gpd.GeoSeries(lines, crs=dated.crs), crs=dated.crs
+    )
+
+
+def time_weights(seconds: Floats, start: float, end: float, *, share: Floats | None = None) -> Floats:
+    """Return the time in a period that each of its dates stands for.
+
+    Parameters
+    ----------
+    seconds : ndarray
+        (n,) float64, sorted, in [start, end).
+    start, end : float
+        The period.
+    share : ndarray, optional
+        (n − 1,) where between two dates the change takes place, 0 … 1; halfway by default.
+    """
+    share = np.full(len(seconds) - 1, 0.5) if share is None else share
+    change = seconds[:-1] + share * np.diff(seconds)
+    return np.diff(np.concatenate([[start], change, [end]]))
+
+
+def weighted_median(values: Floats, weights: Floats) -> Floats:
+    """Return the most seaward place that is ice for at least half of the time, of (n, k) positions.
+
+    Parameters
+    ----------
+    values : ndarray
+        (n, k) float64, NaN where unknown.
+    weights : ndarray
+        (n,) float64, positive.
+
+    Returns
+    -------
+    ndarray
+        (k,) float64; NaN where no position is known.
+    """
+    order = np.argsort(-values, axis=0, kind="stable")  # NaN last
+    ranked = np.take_along_axis(values, order, axis=0)
+    weight = np.where(np.isfinite(ranked), weights[order], 0.0)
+    ice = np.cumsum(weight, axis=0)
+    total = ice[-1]
+    first = np.argmax(ice >= total / 2 * (1 - 1e-12), axis=0)
+    found = np.take_along_axis(ranked, first[None], axis=0)[0]
+    return np.where(total > 0, found, np.nan)
+
+
+class _Place:
+    """The flowline, and where positions on its parallels lie on the map."""
+
+    def __init__(
+        self, dated: Any, region: Region | None, flowlines: Any, direction: Any, width_m: float | None, fronts: Any
+    ) -> None:
+        given_in = fronts.crs if region is None else None
+        lines = named_flowlines(flowlines, region, dated.crs, given_in=given_in, direction=direction)
+        layout = build_layout(
+            dated, region, crs=dated.crs, methods=["multi-centreline"], flowlines=lines, box=None, width_m=width_m,
+            settings=section("change"), true_scale=True,
+        )  # fmt: skip
+        self.name = next(iter(layout.flowlines))
+        self.offsets = layout.curvilinear[self.name].parallels
+        self.axis = layout.flowlines[self.name]
+        self.along = layout.along("multi-centreline", self.name)
+
+    def line(self, position: Floats) -> Any:
+        """Return the line through positions on all parallels; parted where more than one in a row is unknown."""
+        at = np.interp(position, self.along.true, self.along.projected)
+        known = np.isfinite(position)
+        before, here, after = (
+            shapely.get_coordinates(
+                shapely.line_interpolate_point(self.axis, np.clip(at[known] + step, 0, self.axis.length))
+            )
+            for step in (-50.0, 0.0, 50.0)
+        )
+        flow = (after - before) / np.hypot(*(after - before).T)[:, None]
+        xy = here + self.offsets[known, None] * np.column_stack([-flow[:, 1], flow[:, 0]])
+        parts = np.split(xy, np.flatnonzero(np.diff(np.flatnonzero(known)) > 1) + 1)
+        lines = [LineString(part) for part in parts if len(part) > 1]
+        return None if not lines else lines[0] if len(lines) == 1 else MultiLineString(lines)
+
+
+def _sigmas(table: pd.DataFrame, scenes: Any, uncertainty_m: float | None) -> Floats:
+    known = table.drop_duplicates("scene_id").set_index("scene_id")["uncertainty_m"]
+    default = float(section("change")["default_uncertainty_m"])
+    if uncertainty_m is not None:
+        return np.full(len(scenes), float(uncertainty_m))
+    return known.reindex(scenes).fillna(default).to_numpy(dtype=float)
+
+
+def _product(
+    times: pd.DatetimeIndex, at: Floats, sigma: Floats, start: pd.Timestamp, end: pd.Timestamp, place: _Place
+) -> tuple[list[Any], Any]:
+    if not len(times):
+        gap = (end - start).total_seconds() / _DAY
+        return [0, gap, np.nan, np.nan, np.nan, np.nan, 0.0, "no_front_in_period"], None
+    seconds = np.asarray((times - start).total_seconds(), dtype=float)
+    whole = (end - start).total_seconds()
+    gap = float(np.diff(np.concatenate([[0.0], seconds, [whole]])).max()) / _DAY
+    middle = weighted_median(at, np.maximum(time_weights(seconds, 0.0, whole), 1e-9))
+    mean = float(np.nanmean(middle))
+    level = np.nanmean(at, axis=1)
+    rng = np.random.default_rng(0)
+    draws = np.array(
+        [
+            weighted_median(
+                (level + sigma * rng.standard_normal(len(level)))[:, None],
+                np.maximum(time_weights(seconds, 0.0, whole, share=rng.random(len(level) - 1)), 1e-9),
+            )[0]
+            for _ in range(_DRAWS)
+        ]
+    )
+    centre = float(np.median(draws))
+    low, high = np.quantile(draws, [0.025, 0.975]) - centre + mean
+    covered = float(np.isfinite(middle).mean())
+    return [len(times), gap, mean, low, high, float(draws.std()), covered, ""], place.line(middle)
