@@ -50,6 +50,7 @@ def overfit(name, share, steps=400, goal=0.985):
     task_name, way, channels, options = NETWORKS[name]
     config = TrainConfig(name="overfit", out="unused", task=task_name, architecture=name)
     task, loss = build_task(config)
+    torch.set_num_threads(1)
     torch.manual_seed(0)
     given = {"in_channels": channels, "out_channels": task.outputs, **options(share)}
     network = Outputs(registry.build(name, given))
