@@ -19,7 +19,7 @@ _MIN_FRONTS = 6  # on either side of a change point
 _MIN_YEARS = 0.75
 _MAX_PHI = 0.97
 _MAX_CANDIDATES = 4
-_PLACES = 8.0  # places for a step a _MIN_YEARS, for the level they share: chosen to keep what the level promises
+_PLACES = 12.0  # places for a step a _MIN_YEARS, for the level they share: chosen to keep what the level promises
 
 
 @dataclass(frozen=True)

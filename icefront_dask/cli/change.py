@@ -10,7 +10,15 @@ import typer
 
 from icefront_dask.cli.options import AsJson, RegionName, RegionsFile, one_region
 from icefront_dask.cli.output import note, result
-from icefront_dask.cli.tables import check_ending, read_lines, read_table, read_vector, read_velocity, write_table
+from icefront_dask.cli.tables import (
+    check_ending,
+    read_lines,
+    read_table,
+    read_vector,
+    read_velocity,
+    write_lines,
+    write_table,
+)
 from icefront_dask.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -110,10 +118,7 @@ def series(
 
     from icefront_dask.change import change_statistics, front_matrix, front_products, front_series
 
-    if (product is None) != (product_out is None):
-        raise ConfigError("--product and --product-out go together")
-    if product_out is not None:
-        check_ending(product_out, ".gpkg", ".geojson", ".parquet")
+    _check_pair(product, product_out)
     lines = read_lines(fronts, region)
     place = None if regions is None else one_region(regions, region)
     guides: dict[str, Any] = {
@@ -153,10 +158,7 @@ def series(
         flow = {name: guides[name] for name in ("flowlines", "flowline_direction")}
         options = {"width_m": width, "uncertainty_m": uncertainty, "date_column": date_column, **flow}
         made = front_products(lines, place, period=product.value, series=found, **options)
-        if product_out.suffix == ".parquet":
-            made.to_parquet(product_out)
-        else:
-            made.to_file(product_out)
+        write_lines(made, product_out)
     if out is None and not as_json:
         note(found.to_string(index=False))
     accepted = found[found["status"] == "accepted"]
@@ -172,6 +174,13 @@ def series(
         },
         as_json=as_json,
     )
+
+
+def _check_pair(product: Period | None, product_out: Path | None) -> None:
+    if (product is None) != (product_out is None):
+        raise ConfigError("--product and --product-out go together")
+    if product_out is not None:
+        check_ending(product_out, ".gpkg", ".geojson", ".parquet")
 
 
 def compare_fronts(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["check_ending", "read_lines", "read_table", "read_vector", "read_velocity", "write_table"]
+__all__ = ["check_ending", "read_lines", "read_table", "read_vector", "read_velocity", "write_lines", "write_table"]
 
 
 def read_lines(path: Path, region: str | None = None) -> gpd.GeoDataFrame:
@@ -81,6 +81,15 @@ def check_ending(path: Path, *endings: str) -> None:
     """Raise where a file's ending is not one of those that can be written."""
     if path.suffix not in endings:
         raise ConfigError(f"{path}: a table is written as {' or '.join(endings)}; change the ending")
+
+
+def write_lines(lines: gpd.GeoDataFrame, path: Path) -> None:
+    """Write lines as GeoParquet, GeoPackage or GeoJSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        lines.to_parquet(path)
+    else:
+        lines.to_file(path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
