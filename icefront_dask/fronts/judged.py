@@ -50,8 +50,8 @@ class TracedFront:
         Standard deviation across the line, see :func:`icefront_dask.fronts.calibrate.uncertainty_px`.
     length_px : float
     parts : dict of str to float
-        What the confidence is made of, see :data:`icefront_dask.fronts.screen.PARTS`; further ``spread_px``
-        and ``open_ends``.
+        What the confidence is made of, see :data:`icefront_dask.fronts.screen.PARTS`; further ``spread_px``,
+        ``open_ends`` and ``unseen_px``, the longest stretch with data where the front output shows nothing.
     """
 
     xy: Float
@@ -95,6 +95,7 @@ def measured(xy: Float, level: Image, scene: Scene) -> Piece:
     # Beside a gap the ridge has no centre, but it is there.
     ridge = (np.abs(across.ridge) <= _SEEN_PX) | (np.isnan(across.ridge) & (across.peak > 0))
     seen = known & (ridge | (np.abs(across.crossing) <= _SEEN_PX))
+    blind = known & ~((np.abs(across.ridge) <= _SEEN_PX) | (across.peak >= options.faint_threshold))
     contrast = across.contrast[np.isfinite(across.contrast)]
     extent = None
     if scene.walls is not None:
@@ -110,6 +111,7 @@ def measured(xy: Float, level: Image, scene: Scene) -> Piece:
         "gap": float(seen.mean()),
         "cloud": 1.0 if scene.cloud is None else 1.0 - float(isolate.lookup(scene.cloud, xy).mean()),
         "spread_px": spread,
+        "unseen_px": float(screen.longest_run(blind)),
     }
     ends = isolate.open_ends(xy, scene.known) if extent is None else extent.open_ends
     return Piece(xy, parts, extent, ends, screen.confidence(parts, options))

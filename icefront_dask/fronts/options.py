@@ -68,6 +68,7 @@ class FrontOptions:
     accept_confidence: float
     reject_confidence: float
     min_agreement: float
+    max_unseen_px: float
     min_uniqueness: float
     max_gap_fraction: float
     max_cloud_share: float

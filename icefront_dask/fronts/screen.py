@@ -12,10 +12,12 @@ from icefront_dask.fronts.status import Reason, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from icefront_dask.fronts.options import FrontOptions
     from icefront_dask.fronts.refine import Across
 
-__all__ = ["PARTS", "agreement", "confidence", "judge", "sharpness", "spread_px"]
+__all__ = ["PARTS", "agreement", "confidence", "judge", "longest_run", "sharpness", "spread_px"]
 
 PARTS = ("ridge", "sharpness", "contrast", "agreement", "coverage", "uniqueness", "gap", "cloud")
 _FLOOR = 0.05  # one part alone does not annul the others
@@ -71,6 +73,12 @@ def sharpness(spread: float) -> float:
     return 1.0 / (1.0 + (spread / _SHARPNESS_PX) ** 2)
 
 
+def longest_run(flags: npt.NDArray[np.bool_]) -> int:
+    """Return the length of the longest run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0
+
+
 def confidence(parts: Mapping[str, float], options: FrontOptions) -> float:
     """Return the weighted geometric mean of the parts, 0 to 1; parts that are NaN do not count.
 
@@ -101,6 +109,7 @@ def judge(
     """Return status and the gravest reason of a line by its confidence and parts."""
     doubts = [
         (parts["ridge"] < options.weak_threshold, Reason.CONTOUR_ONLY),
+        (parts["unseen_px"] > options.max_unseen_px, Reason.CONTOUR_ONLY),
         (detached, Reason.DETACHED_ICE),
         (parts["agreement"] < options.min_agreement, Reason.OUTPUTS_DISAGREE),
         (1 - parts["gap"] > options.max_gap_fraction, Reason.GAPS),

@@ -28,7 +28,7 @@ class Reason(StrEnum):
     # review or rejected: a line is there
     LOW_CONFIDENCE = "low_confidence"
     CONTOUR_ONLY = "contour_only"
-    """The front output shows nothing; the line is the edge of the ice output."""
+    """The front output shows nothing, or nothing along a stretch; there the line is the edge of the ice output."""
     OUTPUTS_DISAGREE = "outputs_disagree"
     """The ridge of the front output and the edge of the ice output lie apart."""
     DETACHED_ICE = "detached_ice"

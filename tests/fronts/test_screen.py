@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from icefront_dask.fronts.options import resolve
 from icefront_dask.fronts.refine import look_across
-from icefront_dask.fronts.screen import PARTS, agreement, confidence, judge
+from icefront_dask.fronts.screen import PARTS, agreement, confidence, judge, longest_run
 from icefront_dask.fronts.status import Reason, Status
 from tests.fronts.scenes import level_edge
 
-GOOD = dict.fromkeys(PARTS, 1.0)
+GOOD = dict.fromkeys(PARTS, 1.0) | {"unseen_px": 0.0}
 
 
 def test_confidence_is_a_weighted_geometric_mean():
@@ -41,6 +41,7 @@ def test_confidence_never_falls_when_a_part_rises(parts, name, better):
         ({}, {}, Status.ACCEPTED, Reason.NONE),
         ({"coverage": math.nan}, {"open_ends": 2}, Status.ACCEPTED, Reason.NONE),
         ({"ridge": 0.0}, {}, Status.REVIEW, Reason.CONTOUR_ONLY),
+        ({"unseen_px": 40.0}, {}, Status.REVIEW, Reason.CONTOUR_ONLY),
         ({"agreement": 0.1}, {}, Status.REVIEW, Reason.OUTPUTS_DISAGREE),
         ({"uniqueness": 0.1}, {}, Status.REVIEW, Reason.AMBIGUOUS),
         ({"gap": 0.5}, {}, Status.REVIEW, Reason.GAPS),
@@ -68,3 +69,9 @@ def test_agreement_counts_the_worst_stretch():
     assert agreement(whole, silent=False) > 0.95
     assert agreement(part, silent=False) == pytest.approx((120 / 180 + 0) / 2, abs=0.05)
     assert math.isnan(agreement(whole, silent=True))
+
+
+@given(st.lists(st.booleans(), max_size=30))
+def test_longest_run_is_the_longest_piece_between_gaps(flags):
+    text = "".join("x" if flag else " " for flag in flags)
+    assert longest_run(np.array(flags, bool)) == max(map(len, text.split()), default=0)
