@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["BRIDGE_OPTIONS", "Bridge", "bridge"]
 
 BRIDGE_OPTIONS: dict[str, Any] = {
+    "GDAL_HTTP_TIMEOUT": 900,  # longer than all tries of the client
     "GDAL_HTTP_MAX_RETRY": 0,  # the client has tried again already
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_MULTIRANGE": "YES",

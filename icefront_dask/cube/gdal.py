@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,10 +96,11 @@ class Opened:
         self._file: RemoteFile | None = None
         check_href(href, owner=label, allow_hosts=access.trusted())
         try:
-            if is_url(href):
-                self.dataset: Any = self._remote(access, options)
-            else:
-                self.dataset = rasterio.open(href.removeprefix("file://"), driver=DRIVER, sharing=False, **options)
+            with gdal_env():  # also where the caller has none: no sidecar file is looked for
+                if is_url(href):
+                    self.dataset: Any = self._remote(access, options)
+                else:
+                    self.dataset = rasterio.open(href.removeprefix("file://"), driver=DRIVER, sharing=False, **options)
         except RasterioError as error:
             raise self.explain(error) from None
         try:
@@ -110,7 +111,12 @@ class Opened:
 
     def _remote(self, access: Access, options: dict[str, Any]) -> Any:
         self._file = remote_file(self.href, access, self.label)
-        return rasterio.open(bridge().name(self._file), driver=DRIVER, sharing=False, **options)
+        name = bridge().name(self._file)
+        # The bridge's thread needs the interpreter's lock, which rasterio holds when it asks for overviews, but not
+        # while it opens: opening at an overview makes GDAL read all directories of the file, and keep them.
+        with suppress(RasterioError):
+            rasterio.open(name, driver=DRIVER, sharing=False, overview_level=0).close()
+        return rasterio.open(name, driver=DRIVER, sharing=False, **options)
 
     def close(self) -> None:
         """Close the file."""
@@ -171,7 +177,8 @@ def open_gtiff(
     """
     opened = Opened(href, label, access or Access.resolve(), dtype, **options)
     try:
-        yield opened.dataset
+        with gdal_env():
+            yield opened.dataset
     except RasterioError as error:
         raise opened.explain(error) from None
     finally:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 
 from icefront_dask.catalog import sign
 from icefront_dask.cube import ReadOptions, load, read_scenes, scenes
+from icefront_dask.cube.gdal import open_gtiff
 from icefront_dask.errors import CatalogError, ReadError
 from tests.cube import builders
 from tests.cube.server import serving
@@ -122,3 +125,17 @@ def test_hrefs_that_may_not_be_opened_are_refused(s1, href):
     item["assets"]["hh"]["href"] = href
     with pytest.raises(CatalogError, match=r"item 'S1A_IW_GRDH_1SDH_02_rtc', asset 'hh': refused to open"):
         read_scenes(scenes([item]), REGION.geobox(20), ("hh",))
+
+
+def test_directories_at_the_end_of_a_file_are_read_too(tmp_path):
+    """Overviews that were appended: rasterio asks for them with the interpreter's lock in its hands."""
+    values = np.random.default_rng(3).random((1024, 1024), dtype="float32")
+    path = tmp_path / "appended.tif"
+    profile = {"crs": "EPSG:3413", "transform": Affine(20, 0, 3e5, 0, -20, -2.5e6), "tiled": True}
+    with rasterio.open(path, "w", driver="GTiff", dtype="float32", count=1, height=1024, width=1024, **profile) as out:
+        out.write(values, 1)
+    with rasterio.open(path, "r+") as out:
+        out.build_overviews([2, 4])
+    with serving(tmp_path) as server, open_gtiff(f"{server.url}/{path.name}", "x") as source:
+        assert source.overviews(1) == [2, 4]
+        assert np.array_equal(source.read(1, window=((0, 64), (0, 64))), values[:64, :64])
