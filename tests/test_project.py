@@ -171,10 +171,10 @@ def test_readme_examples_use_what_there_is():
     assert used <= set(icefront_dask.__all__)
     (config,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     assert RunConfig.model_validate(yaml.safe_load(config)).families == ("sentinel-1", "landsat")
-    listed = set(re.findall(r"^\| `icefront (\w+)` \|", readme, re.MULTILINE))
+    listed = set(re.findall(r"^\| `icefront ([\w-]+)` \|", readme, re.MULTILINE))
     from icefront_dask.cli import app
 
-    assert listed == {command.callback.__name__ for command in app.registered_commands}
+    assert listed == {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
 
 
 def test_the_commands_of_the_weights_are_commands_of_the_package():

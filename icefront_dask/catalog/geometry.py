@@ -97,7 +97,7 @@ def _fix(ring: Polygon, lon: npt.NDArray[np.float64], *, holds_pole: bool, north
 
 @functools.lru_cache(maxsize=16)
 def _from_lonlat(crs: str) -> pyproj.Transformer:
-    """Making one takes longer than a thousand footprints; pyproj keeps one a thread behind it."""
+    """Keep transformers: making one takes longer than a thousand footprints; pyproj keeps one a thread behind it."""
     return pyproj.Transformer.from_crs("OGC:CRS84", crs, always_xy=True)
 
 

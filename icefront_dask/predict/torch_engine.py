@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import torch._inductor.config
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from icefront_dask.predict.engine import ENGINES, TURN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -69,7 +71,11 @@ class TorchEngine:
         self.exact = kind.precision == "fp32"
         folded = fold_batch_norm(copy.deepcopy(network).eval())
         folded = folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.network = torch.compile(folded, dynamic=False) if kind.library == "torch-compile" else folded
+        self.network: Callable[[torch.Tensor], torch.Tensor] = folded
+        if kind.library == "torch-compile":
+            # Its pool of compilers is forked, which a process with running threads does not survive.
+            torch._inductor.config.compile_threads = 1  # noqa: SLF001
+            self.network = torch.compile(folded, dynamic=False)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
