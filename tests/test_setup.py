@@ -53,4 +53,7 @@ def test_make_set_up_is_not_repeated(tmp_path):
     again = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "setup-venv.sh dev,plot," in again
     (venv / ".icefront-test").unlink()
-    assert "setup-venv.sh plot\n" in subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert (
+        "setup-venv.sh plot,openvino\n"
+        in subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    )
