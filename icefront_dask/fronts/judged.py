@@ -109,12 +109,23 @@ def measured(xy: Float, level: Image, scene: Scene) -> Piece:
         "coverage": math.nan if extent is None else extent.share,
         "uniqueness": math.nan,
         "gap": float(seen.mean()),
-        "cloud": 1.0 if scene.cloud is None else 1.0 - float(isolate.lookup(scene.cloud, xy).mean()),
+        "cloud": 1.0 - _cloud_share(xy, scene),
         "spread_px": spread,
         "unseen_px": float(screen.longest_run(blind)),
     }
     ends = isolate.open_ends(xy, scene.known) if extent is None else extent.open_ends
     return Piece(xy, parts, extent, ends, screen.confidence(parts, options))
+
+
+def _cloud_share(xy: Float, scene: Scene) -> float:
+    """Return the share of clouds on a line, or in its fjord where that is known and has more: they may hide another."""
+    if scene.cloud is None:
+        return 0.0
+    share = float(isolate.lookup(scene.cloud, xy).mean())
+    inside = scene.domain & scene.known
+    if scene.walls is not None and inside.any():
+        share = max(share, float(scene.cloud[inside].mean()))
+    return share
 
 
 def worth(piece: Piece) -> float:

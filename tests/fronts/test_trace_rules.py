@@ -114,6 +114,18 @@ def test_many_gaps_and_clouds_go_to_review():
     assert clouds.parts["cloud"] == pytest.approx(0.5, abs=0.03)
 
 
+def test_clouds_over_much_of_the_fjord_may_hide_another_front():
+    base = scene("arc")
+    rows = np.arange(SHAPE[0])[:, None]
+    sky = {share: np.broadcast_to(rows < np.quantile(np.nonzero(base.fjord)[0], share), SHAPE) for share in (0.2, 0.4)}
+    line = trace(base)[0].xy
+    assert not any(mask[line[:, 1].astype(int), line[:, 0].astype(int)].any() for mask in sky.values())
+    few, many = (trace(replace(base, cloud=mask))[0] for mask in sky.values())
+    assert few.status == Status.ACCEPTED
+    assert (many.status, many.reason) == (Status.REVIEW, Reason.CLOUDS)
+    assert many.parts["cloud"] == pytest.approx(0.6, abs=0.02)
+
+
 def test_faint_outputs_lose_confidence():
     base = scene("arc")
     faint = replace(base, front=base.front * np.float32(0.4), ice=0.5 + (base.ice - 0.5) * np.float32(0.2))
