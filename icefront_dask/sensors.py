@@ -7,6 +7,7 @@ each variable lies. A run's configuration adds collections of its own under ``co
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from icefront_dask._collection import (
@@ -36,6 +37,7 @@ __all__ = [
     "CALIBRATIONS",
     "FAMILIES",
     "GEOMETRIES",
+    "SAME_OVERPASS",
     "SIGMA_M",
     "TABLE",
     "VARIABLES",
@@ -44,6 +46,9 @@ __all__ = [
     "collection_for",
     "user_collection",
 ]
+
+SAME_OVERPASS = timedelta(minutes=5)
+"""Items of one orbit that begin no longer after one another are one scene: slices and rows do so 24-30 s apart."""
 
 GRD_GEOMETRIES = ("auto", "range_doppler", "gcp_front_height", "gcp")
 SIGMA_M = {"rtc": 10.0, "range_doppler": 30.0, "ortho": 30.0, "gcp_front_height": 100.0, "gcp": 300.0}

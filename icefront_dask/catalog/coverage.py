@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from icefront_dask.errors import DependencyError, InputError
+from icefront_dask.sensors import SAME_OVERPASS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["coverage_picture", "coverage_table"]
 
-_SAME_OVERPASS = pd.Timedelta(minutes=5)  # slices and rows of one overpass begin 24-30 s apart
 _ORBIT = ("s1:datatake_id", "sat:absolute_orbit", "sat:relative_orbit", "landsat:wrs_path")
 _KEY = ["region", "collection", "sensor", "orbit", "direction"]
 
@@ -52,7 +52,7 @@ def coverage_table(items: Items) -> pd.DataFrame:
         }
     ).explode("region")
     frame = frame.sort_values([*_KEY, "time"], kind="stable", ignore_index=True)
-    same = (frame[_KEY] == frame[_KEY].shift()).all(axis=1) & (frame["time"].diff() <= _SAME_OVERPASS)
+    same = (frame[_KEY] == frame[_KEY].shift()).all(axis=1) & (frame["time"].diff() <= SAME_OVERPASS)
     frame["begins"] = (~same).astype(int)
     frame["month"] = frame["time"].dt.to_period("M").dt.to_timestamp()
     counts = frame.groupby(["region", "sensor", "month"], dropna=False)["begins"].agg(items="size", scenes="sum")

@@ -51,6 +51,7 @@ def run(
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the archive, the run and the report.")],
+    seed: Annotated[int | None, typer.Option("--seed", help="Other places and scenes, to choose settings on.")] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     gpus: Gpus = None,
@@ -62,9 +63,11 @@ def demo(
     Example:  icefront demo --out out/demo
     """
     from icefront_dask.runs.demo import run_demo
+    from icefront_dask.simulate.plan import demo_plan
 
+    plan = None if seed is None else demo_plan(seed)
     with progress() as report:
-        scores = run_demo(out, cluster=lambda: cluster(workers, scheduler, gpus), report=report)
+        scores = run_demo(out, plan=plan, cluster=lambda: cluster(workers, scheduler, gpus), report=report)
     result(scores, as_json=as_json)
 
 
@@ -77,7 +80,7 @@ def train(
     On several GPUs:  torchrun --nproc-per-node 4 --no-python icefront train CONFIG.yaml
 
     \b
-    Example:  icefront train configs/icefront-1a.yaml
+    Example:  icefront train configs/icefront-2a.yaml
     """
     from icefront_dask.train.config import read_train_config
     from icefront_dask.train.fit import fit_scored

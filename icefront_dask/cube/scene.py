@@ -15,14 +15,13 @@ import shapely
 
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError, ConfigError, InputError, MissingAssetError, NoItemsError
-from icefront_dask.sensors import FAMILIES, SIGMA_M, VARIABLES, Band, collection_for
+from icefront_dask.sensors import FAMILIES, SAME_OVERPASS, SIGMA_M, VARIABLES, Band, collection_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Radar", "Scene", "Source", "item_dicts", "scenes"]
 
-_SAME_OVERPASS_S = 300  # neighbouring slices and rows of one overpass begin 24-30 s apart
 _SLC_FAILURE = np.datetime64("2003-05-31T21:42:35", "ns")
 _LOOKS = 4.4  # IW GRDH
 _WHERE_ASKED = frozenset({"pan", "thermal"})
@@ -308,7 +307,7 @@ def _overpasses(group: list[_Parsed]) -> list[list[_Parsed]]:
     """Split items of one orbit, sorted by time, where the next begins too long after."""
     out = [[group[0]]]
     for before, item in itertools.pairwise(group):
-        if item.time - before.time > np.timedelta64(_SAME_OVERPASS_S, "s"):
+        if item.time - before.time > np.timedelta64(SAME_OVERPASS):
             out.append([])
         out[-1].append(item)
     return out

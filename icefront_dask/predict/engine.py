@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import torch
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["ENGINES", "TURN", "Engine", "Kind", "make_engine", "resolve_engine"]
+__all__ = ["ENGINES", "TURN", "Engine", "Kind", "make_engine", "resolve_engine", "stated"]
 
 
 class Kind(NamedTuple):
@@ -105,6 +105,15 @@ def resolve_engine(name: str = "auto") -> str:
             "predict.engine to auto"
         )
     return name
+
+
+def stated(network: nn.Module, stride: int | None, receptive_radius: int | None) -> tuple[int, int]:
+    """Return stride and receptive radius of a network, or those given instead."""
+    own: Any = network
+    return (
+        int(own.stride if stride is None else stride),
+        int(own.receptive_radius if receptive_radius is None else receptive_radius),
+    )
 
 
 def make_engine(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from icefront_dask.predict.engine import ENGINES, TURN
+from icefront_dask.predict.engine import ENGINES, TURN, stated
 from icefront_dask.predict.torch_engine import fold_batch_norm
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class OpenVINOEngine:
     ) -> None:
         self.name = name
         self.threads = threads or torch.get_num_threads()
-        stated: Any = network
-        self.stride = int(stated.stride if stride is None else stride)
-        self.receptive_radius = int(stated.receptive_radius if receptive_radius is None else receptive_radius)
+        self.stride, self.receptive_radius = stated(network, stride, receptive_radius)
         plain = fold_batch_norm(copy.deepcopy(network).eval()).cpu().float()
         self._network = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 from contextlib import nullcontext
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch._inductor.config
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from icefront_dask.predict.engine import ENGINES, TURN
+from icefront_dask.predict.engine import ENGINES, TURN, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,9 +62,7 @@ class TorchEngine:
     ) -> None:
         self.name = name
         self.threads = threads
-        stated: Any = network
-        self.stride = int(stated.stride if stride is None else stride)
-        self.receptive_radius = int(stated.receptive_radius if receptive_radius is None else receptive_radius)
+        self.stride, self.receptive_radius = stated(network, stride, receptive_radius)
         kind = ENGINES[name]
         self.device = torch.device(kind.device)
         self.exact = kind.precision == "fp32"
@@ -73,8 +70,10 @@ class TorchEngine:
         folded = folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: Callable[[torch.Tensor], torch.Tensor] = folded
         if kind.library == "torch-compile":
+            from torch._inductor import config
+
             # Its pool of compilers is forked, which a process with running threads does not survive.
-            torch._inductor.config.compile_threads = 1  # noqa: SLF001
+            config.compile_threads = 1
             self.network = torch.compile(folded, dynamic=False)
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.regions import Region
 
-__all__ = ["scene_pictures"]
+__all__ = ["scene_picture", "scene_pictures"]
 
 _POWER = ("hh", "hv", "vv", "vh")
 _FAMILIES = ("sentinel-1", "landsat")
@@ -51,16 +51,19 @@ def scene_pictures(store: str | Path, region: Region) -> Callable[[str], Backgro
         for cube in cubes:
             found = np.flatnonzero(cube["scene_id"].to_numpy() == scene_id)
             if len(found):
-                return _picture(cube.isel(time=int(found[0])), region)
+                return scene_picture(cube.isel(time=int(found[0])), region.crs)
         return None
 
     return picture
 
 
-def _picture(scene: xr.Dataset, region: Region) -> Background | None:
+def scene_picture(scene: xr.Dataset, crs: str) -> Background | None:
+    """Return the first band of a scene (y, x) that has a value, in tones; None where none has."""
     for name, values in scene.data_vars.items():
-        array: Any = values.to_numpy() if name != "quality" else None
-        if array is None or array.ndim != 2 or not np.isfinite(array).any():
+        if name == "quality":
+            continue
+        array = values.to_numpy()
+        if not np.isfinite(array).any():
             continue
         x, y = scene["x"].to_numpy(), scene["y"].to_numpy()
         half = abs(float(x[1] - x[0])) / 2
@@ -68,7 +71,7 @@ def _picture(scene: xr.Dataset, region: Region) -> Background | None:
         return Background(
             array=stretch(array, decibel=power),
             bounds=(float(x.min()) - half, float(y.min()) - half, float(x.max()) + half, float(y.max()) + half),
-            crs=region.crs,
+            crs=crs,
             label=f"{scene['platform'].item()} {name}, {np.datetime_as_string(scene['time'].to_numpy(), 'D')}",
         )
     return None

@@ -19,7 +19,6 @@ from icefront_dask.fronts.cliffs import cliff_lines, flag_cliffs
 from icefront_dask.fronts.orbits import BIAS_COLUMNS, remove_orbit_bias
 from icefront_dask.publish import (
     Background,
-    stretch,
     write_fronts,
     write_report,
     write_series,
@@ -28,6 +27,7 @@ from icefront_dask.publish import (
 from icefront_dask.regions import mask
 from icefront_dask.runs.files import write_atomically
 from icefront_dask.runs.ledger import Ledger
+from icefront_dask.runs.pictures import scene_picture
 from icefront_dask.runs.unit import CUBE, region_elevation
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_parts", "write_products"]
 
-_POWER = ("hh", "hv", "vv", "vh")
 _MOST_GAPS = 0.5  # of a scene that may lie under the map
 
 
@@ -148,16 +147,8 @@ def _background(plan: Plan, region: str) -> Background | None:
     if best is None:
         return None
     scene = cubes[best[1]].isel(time=best[2])
-    bands = ((name, scene[name].to_numpy()) for name in plan.spec.group(region, best[1]).variables)
-    name, values = next((name, values) for name, values in bands if np.isfinite(values).any())
-    power = name in _POWER and scene[name].attrs.get("calibration") != "uncalibrated"
-    box = plan.spec.regions[region].geobox(plan.spec.group(region, best[1]).resolution_m).boundingbox
-    return Background(
-        array=stretch(values, decibel=power),
-        bounds=(float(box.left), float(box.bottom), float(box.right), float(box.top)),
-        crs=plan.spec.regions[region].crs,
-        label=f"{scene['platform'].item()} {name}, {np.datetime_as_string(best[0], 'D')}",
-    )
+    bands = list(plan.spec.group(region, best[1]).variables)
+    return scene_picture(scene[bands], plan.spec.regions[region].crs)
 
 
 def _provenance(plan: Plan) -> dict[str, object]:

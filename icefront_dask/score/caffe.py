@@ -15,12 +15,12 @@ import numpy as np
 import shapely
 
 from icefront_dask.errors import InputError
-from icefront_dask.score.dataset import Dataset, Sample
+from icefront_dask.score.dataset import Sample
 from icefront_dask.score.distances import pixel_path
-from icefront_dask.score.files import existing_folder, matched, open_image
+from icefront_dask.score.files import existing_folder, open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -120,14 +120,8 @@ def read_zones(file: Path) -> NDArray[np.uint8]:
     return table[grey]
 
 
-def read_caffe(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
-    """Read the benchmark's folder; for errors see ``layouts.read_dataset``."""
-    folder = existing_folder(path)
-    images, labels = caffe_files(folder)
-    images = {name: file for name, file in images.items() if name not in skip}
-    if skip and not images:
-        return Dataset(folder.name, "caffe", ())
-    matched(images, labels, folder, "caffe: sar_images/SPLIT/NAME.png with fronts/SPLIT/NAME_front.png")
+def read_caffe(folder: Path, images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Sample]:
+    """Return the samples of the benchmark's folder; for errors see ``layouts.read_dataset``."""
     root, _ = _root(folder)
     samples = []
     for name, image in images.items():
@@ -159,4 +153,4 @@ def read_caffe(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
                 attributes={key: attributes[key] for key in ("glacier", "sensor", "season", "resolution")},
             )
         )
-    return Dataset(folder.name, "caffe", tuple(samples))
+    return samples

@@ -15,12 +15,12 @@ import shapely
 from scipy.ndimage import binary_dilation
 
 from icefront_dask.errors import InputError
-from icefront_dask.score.dataset import Dataset, Sample
+from icefront_dask.score.dataset import Sample
 from icefront_dask.score.distances import pixel_path
-from icefront_dask.score.files import existing_folder, matched, open_image
+from icefront_dask.score.files import existing_folder, open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -70,14 +70,8 @@ def _grey(file: Path) -> NDArray[np.uint8]:
     return band
 
 
-def read_calfin(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
-    """Read a folder of images and masks; for errors see ``layouts.read_dataset``."""
-    folder = existing_folder(path)
-    images, masks = calfin_files(folder)
-    images = {name: file for name, file in images.items() if name not in skip}
-    if skip and not images:
-        return Dataset(folder.name, "calfin", ())
-    matched(images, masks, folder, "calfin: NAME.png with NAME_mask.png")
+def read_calfin(folder: Path, images: Mapping[str, Path], masks: Mapping[str, Path]) -> list[Sample]:
+    """Return the samples of a folder of images and masks; for errors see ``layouts.read_dataset``."""
     samples = []
     for name, image in images.items():
         attributes = describe(name)
@@ -106,4 +100,4 @@ def read_calfin(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
                 attributes={key: attributes[key] for key in ("glacier", "sensor", "year")},
             )
         )
-    return Dataset(folder.name, "calfin", tuple(samples))
+    return samples

@@ -11,29 +11,33 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from icefront_dask.errors import InputError
 from icefront_dask.score.caffe import caffe_files, read_caffe
 from icefront_dask.score.calfin import calfin_files, read_calfin
-from icefront_dask.score.files import existing_folder
+from icefront_dask.score.dataset import Dataset
+from icefront_dask.score.files import existing_folder, matched
 from icefront_dask.score.pairs import pair_files, read_pairs
 from icefront_dask.score.scenes import read_scenes, scene_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from icefront_dask.score.dataset import Dataset
+    from icefront_dask.score.dataset import Sample
 
 __all__ = ["LAYOUTS", "read_dataset", "unlabelled_images"]
 
 
 class _Layout(NamedTuple):
+    form: str
     files: Callable[[Path], tuple[dict[str, Path], dict[str, Path]]]
-    read: Callable[[Path, Sequence[str]], Dataset]
+    read: Callable[[Path, Mapping[str, Path], Mapping[str, Path]], list[Sample]]
 
 
 _BY_NAME = {
-    "pairs": _Layout(pair_files, read_pairs),
-    "scenes": _Layout(scene_files, read_scenes),
-    "caffe": _Layout(caffe_files, read_caffe),
-    "calfin": _Layout(calfin_files, read_calfin),
+    "pairs": _Layout(
+        "images/NAME_Subset.png with labels_1px/NAME_Front.png", pair_files, lambda _, *files: read_pairs(*files)
+    ),
+    "scenes": _Layout("NAME.tif beside NAME.geojson", scene_files, lambda _, *files: read_scenes(*files)),
+    "caffe": _Layout("sar_images/SPLIT/NAME.png with fronts/SPLIT/NAME_front.png", caffe_files, read_caffe),
+    "calfin": _Layout("NAME.png with NAME_mask.png", calfin_files, read_calfin),
 }
 LAYOUTS = tuple(_BY_NAME)
 
@@ -63,13 +67,26 @@ def read_dataset(path: str | Path, layout: str, *, unlabelled: Literal["raise", 
         labels, sizes that differ, or a label with no front.
     """
     found = _layout(layout)
-    skip = tuple(unlabelled_images(path, layout)) if unlabelled == "skip" else ()
-    return found.read(existing_folder(path), skip)
+    folder = existing_folder(path)
+    images, labels = found.files(folder)
+    if unlabelled == "skip":
+        lonely = _unlabelled(images, labels, path, layout)
+        images = {name: file for name, file in images.items() if name not in lonely}
+        if not images:
+            return Dataset(folder.name, layout, ())
+    matched(images, labels, folder, f"{layout}: {found.form}")
+    return Dataset(folder.name, layout, tuple(found.read(folder, images, labels)))
 
 
 def unlabelled_images(path: str | Path, layout: str) -> dict[str, Path]:
     """Return the images of a folder that have no label, by name; for errors see :func:`read_dataset`."""
     images, labels = _layout(layout).files(existing_folder(path))
+    return _unlabelled(images, labels, path, layout)
+
+
+def _unlabelled(
+    images: Mapping[str, Path], labels: Mapping[str, Path], path: str | Path, layout: str
+) -> dict[str, Path]:
     if not images:
         raise InputError(f"{path}: no images in layout {layout}")
     return {name: file for name, file in images.items() if name not in labels}

@@ -8,13 +8,13 @@ import numpy as np
 import shapely
 
 from icefront_dask.errors import InputError
-from icefront_dask.score.dataset import Dataset, Sample
+from icefront_dask.score.dataset import Sample
 from icefront_dask.score.distances import pixel_path
-from icefront_dask.score.files import by_stem, existing_folder, matched, open_image
+from icefront_dask.score.files import by_stem, existing_folder, open_image
 from icefront_dask.score.groups import glacier_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["pair_files", "read_pairs"]
@@ -26,17 +26,11 @@ def pair_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     return by_stem(existing_folder(folder / "images"), "_Subset"), by_stem(existing_folder(label_folder), "_Front")
 
 
-def read_pairs(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
-    """Read ``images/*_Subset.png`` with ``labels_1px/*_Front.png``; for errors see ``layouts.read_dataset``.
+def read_pairs(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Sample]:
+    """Return the samples of images with labels of one pixel; for errors see ``layouts.read_dataset``.
 
     Scenes of neighbouring WRS-2 paths, as their Landsat names tell, form a group: they show the same glacier.
     """
-    folder = existing_folder(path)
-    images, labels = pair_files(folder)
-    images = {name: file for name, file in images.items() if name not in skip}
-    if skip and not images:
-        return Dataset(folder.name, "pairs", ())
-    matched(images, labels, folder, "pairs: images/NAME_Subset.png with labels_1px/NAME_Front.png")
     groups = glacier_groups(images)
     samples = []
     for name, image in images.items():
@@ -57,4 +51,4 @@ def read_pairs(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
         pixels = np.asarray(np.column_stack([cols, rows]) + 0.5, dtype=np.float64)
         truth = shapely.LineString(pixel_path(pixels))
         samples.append(Sample(name, groups[name], image, labels[name], shape, truth, pixels))
-    return Dataset(folder.name, "pairs", tuple(samples))
+    return samples

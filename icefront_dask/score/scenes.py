@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import shapely
 
 from icefront_dask.errors import InputError
-from icefront_dask.score.dataset import Dataset, Sample
-from icefront_dask.score.files import existing_folder, matched, open_image
+from icefront_dask.score.dataset import Sample
+from icefront_dask.score.files import open_image
 from icefront_dask.score.lines import features, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["read_scenes", "scene_files"]
@@ -28,17 +28,11 @@ def scene_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     return images, {file.stem: file for file in sorted(folder.glob("*.geojson"))}
 
 
-def read_scenes(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
-    """Read a folder of ``NAME.tif`` beside ``NAME.geojson``; for errors see ``layouts.read_dataset``.
+def read_scenes(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Sample]:
+    """Return the samples of ``NAME.tif`` beside ``NAME.geojson``; for errors see ``layouts.read_dataset``.
 
     The group of a scene is the property ``glacier`` or ``region`` of its first feature, else its own name.
     """
-    folder = existing_folder(path)
-    images, labels = scene_files(folder)
-    images = {name: file for name, file in images.items() if name not in skip}
-    if skip and not images:
-        return Dataset(folder.name, "scenes", ())
-    matched(images, labels, folder, "scenes: NAME.tif beside NAME.geojson")
     samples = []
     for name, image in images.items():
         with open_image(image) as source:
@@ -54,4 +48,4 @@ def read_scenes(path: str | Path, skip: Sequence[str] = ()) -> Dataset:
         properties = features(labels[name])[0].get("properties") or {}
         group = str(properties.get("glacier") or properties.get("region") or name)
         samples.append(Sample(name, group, image, labels[name], shape, truth, None, transform, crs))
-    return Dataset(folder.name, "scenes", tuple(samples))
+    return samples
