@@ -24,6 +24,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 VENV = Path(os.environ.get("PGSTAC_VENV", ROOT / ".venv-pgstac"))
 _START_S = 120
+_LAST = "/last-request-"
 
 
 def missing() -> list[str]:
@@ -213,6 +214,10 @@ class StacApi:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def _is_other(path: str) -> bool:
+    return path != "/" and not path.startswith(_LAST)
+
+
 class Nginx:
     """nginx on 127.0.0.1 that serves a folder, with range requests and an access log."""
 
@@ -222,6 +227,7 @@ class Nginx:
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = Path(tempfile.mkdtemp(prefix="icefront-www-"))
         self._process: _Process | None = None
+        self._asked = 0
 
     def __enter__(self) -> Self:
         user = "user root;" if os.geteuid() == 0 else ""
@@ -259,7 +265,20 @@ http {{
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def requests(self) -> list[tuple[int, str, str, str, int]]:
-        """Return what was asked: status, method, path, range, bytes sent."""
-        lines = (self._folder / "access.log").read_text().splitlines()
-        parts = [line.split(" ") for line in lines]
-        return [(int(p[0]), p[1], p[2], p[3], int(p[4])) for p in parts if p[2] != "/"]
+        """Return what was asked: status, method, path, range, bytes sent.
+
+        nginx answers before it writes its log, one request after the other: once the log has a request of
+        our own, all that came before it are there.
+        """
+        self._asked += 1
+        last = f"{_LAST}{self._asked}"
+        requests.get(f"{self.url}{last}", timeout=_START_S)
+        deadline = time.monotonic() + _START_S
+        while True:
+            lines = (self._folder / "access.log").read_text().splitlines()
+            parts = [line.split(" ") for line in lines]
+            if any(p[2] == last for p in parts):
+                return [(int(p[0]), p[1], p[2], p[3], int(p[4])) for p in parts if _is_other(p[2])]
+            if time.monotonic() > deadline:
+                raise ServerError(f"nginx did not log {last}")
+            time.sleep(0.01)
