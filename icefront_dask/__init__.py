@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from icefront_dask import accessor as _accessor  # noqa: F401  registers data.icefront
+from icefront_dask._lazy import lazy_names
 
 if TYPE_CHECKING:
     from icefront_dask.catalog import Items, search
@@ -51,17 +52,9 @@ _HOMES = {
     "trace_fronts": "fronts",
 }
 
+_room, __dir__ = lazy_names(__name__, _HOMES)
+
 
 def __getattr__(name: str) -> Any:
-    if name == "regions":
-        # The module of that name is callable: it stays what it is after ``import icefront_dask.regions``.
-        return import_module("icefront_dask.regions")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'icefront_dask' has no attribute {name!r}")
-    value = getattr(import_module(f"icefront_dask.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # The module of that name is callable: it stays what it is after ``import icefront_dask.regions``.
+    return import_module("icefront_dask.regions") if name == "regions" else _room(name)

@@ -5,9 +5,9 @@ Names load their module when first used, so that the quality bits come without x
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from icefront_dask._lazy import lazy_names
 from icefront_dask.cube.quality import INVALID, Quality, invalid
 
 if TYPE_CHECKING:
@@ -52,10 +52,4 @@ _HOMES = {
     "write_scenes": "store",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'icefront_dask.cube' has no attribute {name!r}")
-    value = getattr(import_module(f"icefront_dask.cube.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

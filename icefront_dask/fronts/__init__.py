@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from icefront_dask._lazy import lazy_names
 
 if TYPE_CHECKING:
     from icefront_dask.fronts.areas import front_areas
@@ -61,14 +62,4 @@ _HOMES = {
     "validate": "table",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'icefront_dask.fronts' has no attribute {name!r}")
-    value = getattr(import_module(f"icefront_dask.fronts.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from skimage.measure import find_contours
 
 from icefront_dask.simulate.fields import Atlas, sample
-from icefront_dask.simulate.landscape import draw_front, draw_landscape
 from icefront_dask.simulate.layers import draw_surface, make_layers
 from icefront_dask.simulate.optical import cloud_masks, draw_sky, render_optical
 from icefront_dask.simulate.sar import draw_radar, render_sar
+from icefront_dask.simulate.sites import Frame, draw_site
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from icefront_dask.simulate.fields import Floats
-    from icefront_dask.simulate.landscape import FrontShape, Kind, Landscape
+    from icefront_dask.simulate.landscape import FrontShape, Landscape
 
 __all__ = ["VIEW_SEED", "View", "draw_view"]
 
@@ -80,13 +80,10 @@ def draw_view(seed: int, sensor: str, *, size: int = 320, fjord_px: tuple[float,
     """
     rng = np.random.default_rng([seed, 0x71E3])
     atlas = _atlas(seed // _PER_ATLAS * _PER_ATLAS)
-    pixel_m = float(np.exp(rng.uniform(np.log(10), np.log(60))))
-    half_width = 0.5 * pixel_m * float(np.exp(rng.uniform(*np.log(fjord_px))))
-    kind: Kind = rng.choice(["outlet", "tongue", "ice_shelf"], p=[0.65, 0.12, 0.23])
-    landscape = draw_landscape(rng, atlas, kind, half_width)
-    front = draw_front(rng, half_width)
-    surface = draw_surface(rng, half_width, pixel_m)
-    frame = _Frame(size, pixel_m, float(rng.uniform(0, 2 * np.pi)), rng.uniform(-0.15, 0.15, 2) * size)
+    site = draw_site(rng, atlas, fjord_px)
+    landscape, front, pixel_m = site.landscape, site.front, site.pixel_m
+    surface = draw_surface(rng, site.half_width_m, pixel_m)
+    frame = Frame(size, pixel_m, float(rng.uniform(0, 2 * np.pi)), rng.uniform(-0.15, 0.15, 2) * size)
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
     x, y = frame.to_place(cols + 0.5, rows + 0.5)
     layers = make_layers(landscape, front, surface, x, y, pixel_m)
@@ -120,28 +117,6 @@ def _atlas(seed: int) -> Atlas:
     return Atlas.from_seed(seed)
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Where a scene lies in the place's own coordinates."""
-
-    size: int
-    pixel_m: float
-    angle: float
-    shift: NDArray[np.float64]
-
-    def to_place(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        u = (x - self.size / 2 + self.shift[0]) * self.pixel_m
-        v = (self.size / 2 - y + self.shift[1]) * self.pixel_m
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        return (cos * u + sin * v).astype(np.float32), (cos * v - sin * u).astype(np.float32)
-
-    def to_pixels(self, points: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        cos, sin = np.cos(self.angle), np.sin(self.angle)
-        x, y = np.asarray(points, dtype=np.float64).T / self.pixel_m
-        u, v = x * cos - y * sin, x * sin + y * cos
-        return np.column_stack([u + self.size / 2 - self.shift[0], self.size / 2 - v + self.shift[1]])
-
-
 def _front(level: Floats, wall: Floats) -> tuple[NDArray[np.float64], ...]:
     """Zero line of the level within the fjord, x and y of pixels."""
     lines = [line[:, ::-1] + 0.5 for line in find_contours(level.astype(np.float64), 0.0, mask=wall <= 0)]
@@ -150,7 +125,7 @@ def _front(level: Floats, wall: Floats) -> tuple[NDArray[np.float64], ...]:
 
 
 def _flow(
-    landscape: Landscape, front: FrontShape, frame: _Frame, fjord: NDArray[np.bool_]
+    landscape: Landscape, front: FrontShape, frame: Frame, fjord: NDArray[np.bool_]
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Return the ends of the central flowline in the fjord, None where they are not on both sides of the front."""
     reach = frame.size * frame.pixel_m

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, to_decibel
+from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, seaward, to_decibel
 from icefront_dask.simulate.fields import Atlas, Floats, sample
-from icefront_dask.simulate.landscape import draw_front, draw_landscape
-from icefront_dask.simulate.layers import OCEAN, ROCK, Layers, draw_surface, make_layers
+from icefront_dask.simulate.layers import OCEAN, ROCK, Layers, draw_surface, make_layers, turned
 from icefront_dask.simulate.optical import cloud_masks, draw_sky, render_optical
 from icefront_dask.simulate.sar import draw_radar, render_sar
+from icefront_dask.simulate.sites import Frame, Site, draw_site
 from icefront_dask.train.sample import Sample
-
-if TYPE_CHECKING:
-    from icefront_dask.simulate.landscape import Kind
 
 __all__ = ["Scene", "SceneCache", "draw_scene", "optical_sample", "sar_sample"]
 
 
+_AWAY = (0.3, 6.0)  # how far from the front the ends of a drawn flowline lie, in half widths of the fjord
+
+
 @dataclass(frozen=True)
 class Scene:
-    """Cached layers of one simulated scene."""
+    """Cached layers of one simulated scene; ``way`` is float16, see :func:`icefront_dask.models.normalise.seaward`."""
 
     layers: Layers
     pixel_m: float
     cliff_m: float
     clouds: Floats
+    way: Floats
 
 
 def draw_scene(
@@ -40,23 +40,36 @@ def draw_scene(
     ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front.
     """
     rng = np.random.default_rng([seed, 0x5CE7E])
-    pixel_m = float(np.exp(rng.uniform(np.log(10), np.log(60))))
-    half_width = 0.5 * pixel_m * float(np.exp(rng.uniform(*np.log(fjord_px))))
-    kind: Kind = rng.choice(["outlet", "tongue", "ice_shelf"], p=[0.65, 0.12, 0.23])
-    landscape = draw_landscape(rng, atlas, kind, half_width)
-    front = draw_front(rng, half_width)
+    site = draw_site(rng, atlas, fjord_px)
+    front, half_width, pixel_m = site.front, site.half_width_m, site.pixel_m
     if rng.random() < 1 / 12:
         front = replace(front, offset_m=float(rng.choice([-1, 1])) * 4 * max(half_width, size * pixel_m))
     surface = draw_surface(rng, half_width, pixel_m)
     angle = rng.uniform(0, 2 * np.pi)
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
-    shift = rng.uniform(-off_centre, off_centre, 2) * size
-    u, v = (cols - size / 2 + shift[0]) * pixel_m, (size / 2 - rows + shift[1]) * pixel_m
-    x = (np.cos(angle) * u + np.sin(angle) * v).astype(np.float32)
-    y = (-np.sin(angle) * u + np.cos(angle) * v).astype(np.float32)
-    layers = make_layers(landscape, front, surface, x, y, pixel_m)
+    frame = Frame(size, pixel_m, angle, rng.uniform(-off_centre, off_centre, 2) * size)
+    x, y = frame.to_place(cols, rows)
+    layers = make_layers(site.landscape, front, surface, x, y, pixel_m)
     clouds = sample(atlas.smooth, rows / 1.3 + rng.uniform(0, 512), cols / 1.3 + rng.uniform(0, 512))
-    return Scene(layers.packed(), pixel_m, surface.cliff_m, clouds.astype(np.float16))
+    way = _way(np.random.default_rng([seed, 0xF10]), replace(site, front=front), frame)
+    return Scene(layers.packed(), pixel_m, surface.cliff_m, clouds.astype(np.float16), way.astype(np.float16))
+
+
+def _way(rng: np.random.Generator, site: Site, frame: Frame) -> Floats:
+    """Draw the way to the sea in a scene, from the ends of one to three drawn flowlines."""
+    landscape, half_width = site.landscape, site.half_width_m
+    flows = []
+    for _ in range(1 if rng.random() < 0.7 else 3):
+        across = rng.uniform(-0.6, 0.6) * half_width
+        front = float(site.front(landscape.atlas, np.array([across], np.float32), half_width)[0])
+        ends = []
+        for sign in (-1, 1):
+            x = front + sign * float(np.exp(rng.uniform(*np.log(_AWAY)))) * half_width
+            place = landscape.centreline(x, x, 1.0)[:1] + np.array([0.0, across])
+            column, row = frame.to_pixels(place)[0]
+            ends.append((float(row), float(column)))
+        flows.append((ends[0], ends[1]))
+    return seaward((frame.size, frame.size), flows)
 
 
 class SceneCache:
@@ -97,8 +110,8 @@ class SceneCache:
         self.scenes[self.next_seed % self.count] = scene
         self.next_seed += 1
 
-    def window(self, rng: np.random.Generator, size: int) -> tuple[Layers, Scene, Floats]:
-        """Cut a random window of a random scene of the full cache, turned and mirrored; with its cloud field."""
+    def window(self, rng: np.random.Generator, size: int) -> tuple[Layers, Scene, Floats, Floats]:
+        """Cut a random window of a random scene of the full cache, turned and mirrored; with its clouds and way."""
         scene = self.scenes[int(rng.integers(self.count))]
         r, c = (int(a) for a in rng.integers(0, self.size - size + 1, 2))
         quarter, flip = int(rng.integers(4)), bool(rng.integers(2))
@@ -107,6 +120,7 @@ class SceneCache:
             scene.layers.crop(*window).turned(quarter, flip).unpacked(),
             scene,
             scene.clouds[window].astype(np.float32),
+            turned(scene.way[window].astype(np.float32), quarter, flip=flip),
         )
 
 
@@ -118,18 +132,18 @@ def _targets(layers: Layers, pixel_m: float) -> tuple[Floats, Floats]:
 
 def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
     """Cut a window as a radar sees it, in dB; the cross-polarised band is dropped four times in ten."""
-    layers, scene, _ = cache.window(rng, size)
+    layers, scene, _, way = cache.window(rng, size)
     co, cross = render_sar(layers, draw_radar(rng), rng, scene.pixel_m, scene.cliff_m)
     ice, front = _targets(layers, scene.pixel_m)
     second = to_decibel(cross, CROSS_FLOOR_DB) if rng.random() > 0.4 else None
-    return Sample(to_decibel(co, CO_FLOOR_DB), second, ice, front, np.ones_like(ice))
+    return Sample(to_decibel(co, CO_FLOOR_DB), second, ice, front, np.ones_like(ice), way=way)
 
 
 def optical_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
     """Cut a window in the near infrared, at times with clouds; opaque cloud carries no loss."""
-    layers, scene, field = cache.window(rng, size)
+    layers, scene, field, way = cache.window(rng, size)
     sky = draw_sky(rng)
     clouds = cloud_masks(field, sky)
     image = render_optical(layers, sky, rng, scene.pixel_m, clouds)
     ice, front = _targets(layers, scene.pixel_m)
-    return Sample(image, None, ice, front, (clouds[0] < 0.5).astype(np.float32))
+    return Sample(image, None, ice, front, (clouds[0] < 0.5).astype(np.float32), way=way)
