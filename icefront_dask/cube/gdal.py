@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.session import DummySession
 
 from icefront_dask.catalog.access import Access
-from icefront_dask.catalog.bridge import BRIDGE_OPTIONS, bridge
 from icefront_dask.catalog.failures import HttpError
 from icefront_dask.catalog.hosts import HostError
 from icefront_dask.catalog.hrefs import check_href, is_url
 from icefront_dask.catalog.remote import RemoteFile, remote_file
-from icefront_dask.errors import CatalogError, IcefrontError, NotGeoreferencedError, ReadError
+from icefront_dask.cube.vsi import Mounted, file_system
+from icefront_dask.errors import CatalogError, NotGeoreferencedError, ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,6 @@ GDAL_OPTIONS: dict[str, Any] = {
     "GDAL_CACHEMAX": 256,  # MB; the default is 5 % of the host's memory in every process
     "GDAL_NUM_THREADS": 1,  # parallel over scenes
     "VSI_CACHE": False,
-    **BRIDGE_OPTIONS,
 }
 
 _MAX_BLOCK_BYTES = 2**29  # a tile or strip is read as a whole
@@ -57,7 +56,7 @@ def gdal_env() -> Iterator[None]:
 class Opened:
     """A GeoTIFF, and nothing but a GeoTIFF, open for reading.
 
-    GDAL never speaks to an archive: it reads remote files through :mod:`icefront_dask.catalog.bridge`.
+    GDAL never speaks to an archive: it reads remote files through :mod:`icefront_dask.cube.vsi`.
 
     Parameters
     ----------
@@ -93,39 +92,50 @@ class Opened:
         self, href: str, label: str, access: Access, dtype: str | None = None, *, placed: bool = True, **options: Any
     ) -> None:
         self.href, self.label = href, label
+        self.dataset: Any = None
         self._file: RemoteFile | None = None
+        self._mounted: Mounted | None = None
         check_href(href, owner=label, allow_hosts=access.trusted())
+        system, name = file_system(), href.removeprefix("file://")
+        if is_url(href):
+            self._file = remote_file(href, access, label)
+            self._mounted = system.mount(self._file)
+            name = self._mounted.name
         try:
             with gdal_env():  # also where the caller has none: no sidecar file is looked for
-                if is_url(href):
-                    self.dataset: Any = self._remote(access, options)
-                else:
-                    self.dataset = rasterio.open(href.removeprefix("file://"), driver=DRIVER, sharing=False, **options)
-        except RasterioError as error:
-            raise self.explain(error) from None
-        try:
+                self.dataset = system.run(rasterio.open, name, driver=DRIVER, sharing=False, **options)
+            self.confirm()
             _check(self.dataset, label, href, access, dtype, placed=placed)
-        except IcefrontError:
+        except RasterioError as error:
+            self.close()
+            raise self.explain(error) from None
+        except BaseException:
             self.close()
             raise
 
-    def _remote(self, access: Access, options: dict[str, Any]) -> Any:
-        self._file = remote_file(self.href, access, self.label)
-        name = bridge().name(self._file)
-        # The bridge's thread needs the interpreter's lock, which rasterio holds when it asks for overviews, but not
-        # while it opens: opening at an overview makes GDAL read all directories of the file, and keep them.
-        with suppress(RasterioError):
-            rasterio.open(name, driver=DRIVER, sharing=False, overview_level=0).close()
-        return rasterio.open(name, driver=DRIVER, sharing=False, **options)
-
     def close(self) -> None:
         """Close the file."""
-        self.dataset.close()
+        if self.dataset is not None:
+            file_system().run(self.dataset.close)
+        if self._mounted is not None:
+            file_system().unmount(self._mounted)
+
+    def confirm(self) -> None:
+        """Make sure that all that was read had come: GDAL does not hear of every failure.
+
+        Raises
+        ------
+        ReadError, CatalogError
+            As when opening.
+        """
+        if self._mounted is not None and self._mounted.failure is not None:
+            raise self.explain(self._mounted.failure) from None
 
     def explain(self, error: Exception) -> Exception:
         """Return what went wrong while opening or reading as our error, and what to do."""
-        if self._file is not None and self._file.failure is not None:
-            return _of_transport(self._file.failure, self.href, self.label)
+        failure = None if self._mounted is None else self._mounted.failure
+        if failure is not None and not isinstance(failure, EOFError):
+            return _of_transport(failure, self.href, self.label)
         text = " ".join(str(part) for part in (error, error.__cause__) if part)
         of = f"{self.label}: {self.href}"
         if "No such file" in text:
@@ -179,6 +189,7 @@ def open_gtiff(
     try:
         with gdal_env():
             yield opened.dataset
+        opened.confirm()
     except RasterioError as error:
         raise opened.explain(error) from None
     finally:

@@ -89,6 +89,8 @@ def _read_group(requests: list[BandRequest], geobox: Any, epsg: int) -> dict[str
     try:
         with closing, gdal_env():
             values = stack.data.compute(scheduler="synchronous")[0]
+            for file in opened:
+                file.confirm()
     except RuntimeError as error:
         # stackstac turns every failure to read into a RuntimeError that names the href
         culprit = next((file for file in opened if file.href in str(error)), opened[0])

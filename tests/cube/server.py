@@ -25,6 +25,7 @@ class FileServer(ThreadingHTTPServer):
         self.token: str | None = None
         self.failures: list[int] = []
         self.log: list[tuple[str, int]] = []
+        self.agents: set[str] = set()
 
     @property
     def url(self) -> str:
@@ -59,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
                 headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
                 status, data = 206, data[first : last + 1]
         self.server.log.append((parts.path, status))
+        self.server.agents.add(self.headers.get("User-Agent", ""))
         self.send_response(status)
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(data)))
