@@ -34,6 +34,7 @@ __all__ = [
 _AROUND_PX = 6.0
 _SINE = 0.3
 _NARROW_PX = 5.0
+_NARROW_SHARE = 0.25  # of the largest distance from a wall along a line
 
 
 class Walls:
@@ -55,12 +56,16 @@ class Walls:
         rows, cols = np.nonzero(beside & ~fjord)
         self._tree = KDTree(np.column_stack([cols, rows]) + 0.5) if len(rows) else None
 
-    def distance(self, xy: Float) -> Float:
-        """Return the distance of points (n, 2) to the nearest wall pixel's rim, pixels; inf without walls."""
+    def distance(self, xy: Float, at_most: float = np.inf) -> Float:
+        """Return the distance of points (n, 2) to the nearest wall pixel's rim, pixels; inf without walls.
+
+        Distances beyond `at_most` are given as that: most of a line is far from both walls, and the search
+        stops there.
+        """
         if self._tree is None:
             return np.full(len(xy), np.inf)
-        away: Float = np.maximum(self._tree.query(xy)[0] - 0.5, 0.0)
-        return away
+        away: Float = np.maximum(self._tree.query(xy, distance_upper_bound=at_most + 1.0)[0] - 0.5, 0.0)
+        return np.minimum(away, at_most)
 
 
 def off_walls(pixels: npt.NDArray[np.intp], walls: Walls, wall_px: float, parallel_px: float) -> Mask:
@@ -79,7 +84,8 @@ def off_walls(pixels: npt.NDArray[np.intp], walls: Walls, wall_px: float, parall
     """
     if not len(pixels):
         return np.zeros(0, dtype=bool)
-    distance = walls.distance(pixels[:, ::-1].astype(np.float64) + 0.5)
+    farthest = max(wall_px, parallel_px) + _AROUND_PX + 1.0
+    distance = walls.distance(pixels[:, ::-1].astype(np.float64) + 0.5, farthest)
     keep = distance > wall_px
     close = np.flatnonzero(keep & (distance <= parallel_px))
     if len(close):
@@ -156,7 +162,7 @@ def trim_walls(xy: Float, walls: Walls, wall_px: float) -> Float:
     (m, 2) float64 ndarray
         Empty where the whole line runs along walls.
     """
-    away = np.flatnonzero(walls.distance(xy) > wall_px)
+    away = np.flatnonzero(walls.distance(xy, wall_px + 1.0) > wall_px)
     if not len(away):
         return xy[:0]
     keep = int(np.ceil(wall_px))
@@ -166,7 +172,7 @@ def trim_walls(xy: Float, walls: Walls, wall_px: float) -> Float:
 def touch_px(distance: Float, reach_px: float) -> float:
     """Return the distance at which a line meets a wall: `reach_px`, less in a narrow fjord."""
     widest = float(distance.max(initial=0.0))
-    return min(reach_px, max(0.25 * widest, _NARROW_PX)) if math.isfinite(widest) else 0.0
+    return min(reach_px, max(_NARROW_SHARE * widest, _NARROW_PX)) if math.isfinite(widest) else 0.0
 
 
 def split_at_walls(xy: Float, walls: Walls, reach_px: float) -> list[Float]:
@@ -183,7 +189,7 @@ def split_at_walls(xy: Float, walls: Walls, reach_px: float) -> list[Float]:
     -------
     list of (m, 2) float64 ndarray
     """
-    distance = walls.distance(xy)
+    distance = walls.distance(xy, reach_px / _NARROW_SHARE)
     at = distance <= touch_px(distance, reach_px)
     inner = [(start, stop) for start, stop in _runs(at) if start > 0 and stop < len(xy)]
     cuts = [start + int(distance[start:stop].argmin()) for start, stop in inner]
@@ -210,7 +216,7 @@ def separated(lines: list[Float], ends: tuple[tuple[float, float], tuple[float, 
 def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:
     """Extend ends straight to the wall where they stop at most `reach_px` short of it, less in a narrow fjord."""
     line = xy
-    reach_px = touch_px(walls.distance(xy), reach_px)
+    reach_px = touch_px(walls.distance(xy, reach_px / _NARROW_SHARE), reach_px)
     for _ in range(2):
         line = line[::-1]
         behind = line[max(len(line) - 6, 0)]

@@ -14,6 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Float: TypeAlias = npt.NDArray[np.float64]
@@ -89,21 +91,33 @@ def smooth_line(values: Float, sigma: float) -> Float:
 
 def sample(image: npt.NDArray[Any], xy: Float) -> Float:
     """Return bilinear values at points (…, 2), NaN outside and wherever a NaN takes part."""
-    height, width = image.shape
+    return _sampled([image], xy)[0]
+
+
+def _sampled(images: Sequence[npt.NDArray[Any]], xy: Float) -> list[Float]:
+    """Return what :func:`sample` does of several images of one shape at the same points."""
+    height, width = images[0].shape
     x, y = xy[..., 0] - 0.5, xy[..., 1] - 0.5
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
     c, r = np.minimum(x.astype(np.intp), max(width - 2, 0)), np.minimum(y.astype(np.intp), max(height - 2, 0))
     u, v = x - c, y - r
-    c1, r1 = np.minimum(c + 1, width - 1), np.minimum(r + 1, height - 1)
-    top = _mix(image[r, c], image[r, c1], u)
-    bottom = _mix(image[r1, c], image[r1, c1], u)
-    return np.where(inside, _mix(top, bottom, v), np.nan)
+    first, right, down = r * width + c, int(width > 1), width if height > 1 else 0
+    out = []
+    for image in images:
+        flat = np.ravel(image)
+        top = _mix(flat.take(first), flat.take(first + right), u)
+        bottom = _mix(flat.take(first + down), flat.take(first + (down + right)), u)
+        out.append(np.where(inside, _mix(top, bottom, v), np.nan))
+    return out
 
 
 def _mix(a: npt.NDArray[Any], b: npt.NDArray[Any], share: Float) -> Float:
     """Linear, where a NaN with weight 0 does not count."""
-    return np.where(share == 0, a, np.where(share == 1, b, a * (1 - share) + b * share))
+    mixed: Float = a * (1 - share) + b * share
+    if np.isnan(mixed).any():
+        mixed = np.where(share == 0, a, np.where(share == 1, b, mixed))
+    return mixed
 
 
 def seaward(xy: Float, sigma: float = 3.0) -> Float:
@@ -144,8 +158,7 @@ def look_across(xy: Float, front: Image, level: Image, *, reach: float, weak: fl
     """
     offsets = np.arange(-wide, wide + _STEP_PX / 2, _STEP_PX)
     places = xy[:, None, :] + offsets[None, :, None] * seaward(xy)[:, None, :]
-    ridges = sample(front, places)
-    levels = sample(level, places)
+    ridges, levels = _sampled([front, level], places)
     # Beside a gap a ridge is cut off, and its centre is not that of the front.
     whole = np.isfinite(ridges[:, np.abs(offsets) <= _WHOLE_PX]).all(axis=1)
     ridge, peak, variance = _ridge(np.nan_to_num(ridges, nan=0.0), offsets, reach, weak)

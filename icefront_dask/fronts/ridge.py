@@ -63,7 +63,7 @@ def ridge_pixels(
     list of (N, 2) ndarray of intp
         Row and column, sorted, for each threshold.
     """
-    level = np.where(domain, np.nan_to_num(front, nan=0.0), np.float32(0.0))
+    level = np.where(domain & ~np.isnan(front), front, np.float32(0.0))
     window = bounding_slices(level > min(thresholds), margin=int(np.ceil(4 * smooth_px)) + 2)
     if window is None:
         return [np.empty((0, 2), dtype=np.intp) for _ in thresholds]
@@ -89,8 +89,33 @@ def _skeleton(ridge: Mask, min_px: int) -> npt.NDArray[np.intp]:
 
 
 def _without_holes(mask: Mask) -> Mask:
-    labels, _ = ndimage.label(~mask)
-    small = np.bincount(labels.ravel()) <= _HOLE_PX
-    small[0] = False
-    filled: Mask = mask | small[labels]
-    return filled
+    """Fill what of the background has at most `_HOLE_PX` pixels (4 neighbours); beyond the grid there is none.
+
+    All pixels of such a hole lie in a row's gap of that length at most: few, so that no image is labelled.
+    """
+    padded = np.pad(mask, 1, constant_values=True)
+    stride, flat = padded.shape[1], padded.ravel()
+    ridge = np.flatnonzero(flat)
+    gap = np.diff(ridge) - 1
+    begin = np.flatnonzero((gap > 0) & (gap <= _HOLE_PX))
+    if not len(begin):
+        return mask
+    before = np.repeat(np.cumsum(gap[begin]) - gap[begin], gap[begin])
+    pixels = np.repeat(ridge[begin] + 1, gap[begin]) + np.arange(len(before)) - before
+    # A gap that goes on above or below into a longer one is no hole.
+    below, above = _places_of(pixels + stride, pixels), _places_of(pixels - stride, pixels)
+    leaks = (~flat[pixels + stride] & (below < 0)) | (~flat[pixels - stride] & (above < 0))
+    left = np.flatnonzero(np.diff(pixels) == 1)
+    upper = np.flatnonzero(below >= 0)
+    a, b = np.concatenate([left, upper]), np.concatenate([left + 1, below[upper]])
+    graph = coo_array((np.ones(len(a), dtype=bool), (a, b)), shape=(len(pixels), len(pixels)))
+    piece = connected_components(graph, directed=False)[1]
+    hole = (np.bincount(piece) <= _HOLE_PX) & (np.bincount(piece, weights=leaks) == 0)
+    flat[pixels[hole[piece]]] = True
+    return padded[1:-1, 1:-1]
+
+
+def _places_of(wanted: npt.NDArray[np.intp], among: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return where in a sorted array the wanted numbers stand, -1 where they do not."""
+    at = np.minimum(np.searchsorted(among, wanted), len(among) - 1)
+    return np.where(among[at] == wanted, at, -1)

@@ -7,11 +7,13 @@ is a berg, mélange or a nunatak, other water a polynya or a lake: neither makes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy import ndimage
 from skimage.measure import find_contours
+
+from icefront_dask.fronts.ridge import bounding_slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ _EIGHT = np.ones((3, 3), dtype=bool)
 _MIN_CONTACT_PX = 4  # fewer pixels of common edge are chance
 _ANCHOR_SHARE = 0.1  # an end of a flowline stands for what lies within this share of its length
 _ANCHOR_MIN_PX = 5.0
+_CONTOUR_MARGIN_PX = 2
 _BODY_SHARE = 0.05  # without a flowline, bodies below this share of the largest are bergs and leads
 
 
@@ -97,16 +100,16 @@ def find_sides(
     near = _near(ridge, ice.shape) if len(ridge) and not flows else None
     glacier_ids = _choose(highs, [inland for inland, _ in flows], _lengths(flows), near)
     ocean_ids = _choose(lows, [sea for _, sea in flows], _lengths(flows), near)
-    glacier = np.isin(np.arange(n_high + 1), glacier_ids)[highs]
-    touched = np.bincount(lows[ndimage.binary_dilation(glacier, _EIGHT) & low], minlength=n_low + 1)
+    glacier = _bodies(highs, glacier_ids)
+    touched = np.bincount(lows[_grown(glacier) & low], minlength=n_low + 1)
     detached = False
     if touched[ocean_ids].sum() < _MIN_CONTACT_PX:
         if touched[1:].max(initial=0) < _MIN_CONTACT_PX:
             return None
         ocean_ids, detached = [int(touched[1:].argmax()) + 1], True
-    ocean = np.isin(np.arange(n_low + 1), ocean_ids)[lows]
-    level[high & ~glacier] = 0.0
-    level[low & ~ocean] = 1.0
+    ocean = _bodies(lows, ocean_ids)
+    np.copyto(level, np.float32(0.0), where=high & ~glacier)
+    np.copyto(level, np.float32(1.0), where=low & ~ocean)
     lines = _lines(level, inside, glacier, ocean)
     edge = np.concatenate([np.empty((0, 2)), *lines])
     return Sides(level, edge, lines, detached) if len(edge) >= _MIN_CONTACT_PX else None
@@ -124,6 +127,25 @@ def _fill(ice: Float, known: Mask, domain: Mask, reach: int) -> Float:
     return level
 
 
+def _bodies(labels: Labels, ids: Sequence[int]) -> Mask:
+    """Return the pixels with one of a few labels."""
+    found = labels == ids[0]
+    for number in ids[1:]:
+        found |= labels == number
+    return found
+
+
+def _grown(mask: Mask) -> Mask:
+    """Return a mask with the 8 neighbours of its pixels."""
+    rows = mask.copy()
+    rows[1:] |= mask[:-1]
+    rows[:-1] |= mask[1:]
+    grown = rows.copy()
+    grown[:, 1:] |= rows[:, :-1]
+    grown[:, :-1] |= rows[:, 1:]
+    return grown
+
+
 def _lengths(flows: Sequence[Flow]) -> list[float]:
     return [float(np.hypot(a[0] - b[0], a[1] - b[1])) for a, b in flows]
 
@@ -131,15 +153,14 @@ def _lengths(flows: Sequence[Flow]) -> list[float]:
 def _near(ridge: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
     mask = np.zeros(shape, dtype=bool)
     mask[ridge[:, 0], ridge[:, 1]] = True
-    near: Mask = ndimage.binary_dilation(mask, _EIGHT, iterations=3)
-    return near
+    return _grown(_grown(_grown(mask)))
 
 
 def _choose(labels: Labels, anchors: Sequence[Point], lengths: Sequence[float], near: Mask | None) -> list[int]:
+    if anchors:
+        return sorted({_at(labels, *pair) for pair in zip(anchors, lengths, strict=True)})
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    if anchors:
-        return sorted({_at(labels, sizes, *pair) for pair in zip(anchors, lengths, strict=True)})
     if near is None:
         return [int(sizes.argmax())]
     contact = np.bincount(labels[near], minlength=len(sizes))
@@ -147,7 +168,7 @@ def _choose(labels: Labels, anchors: Sequence[Point], lengths: Sequence[float], 
     return [int(contact.argmax() if contact.max() > 0 else sizes.argmax())]
 
 
-def _at(labels: Labels, sizes: npt.NDArray[Any], anchor: Point, length: float) -> int:
+def _at(labels: Labels, anchor: Point, length: float) -> int:
     """Return the largest body within reach of an end of a flowline, else the nearest one."""
     reach = max(_ANCHOR_SHARE * length, _ANCHOR_MIN_PX)
     row, col = anchor
@@ -156,8 +177,10 @@ def _at(labels: Labels, sizes: npt.NDArray[Any], anchor: Point, length: float) -
     rows, cols = np.nonzero(block)
     close = np.hypot(rows + top - row, cols + left - col) <= reach
     found = np.unique(block[rows[close], cols[close]])
+    if len(found) == 1:
+        return int(found[0])
     if len(found):
-        return int(found[sizes[found].argmax()])
+        return int(found[np.bincount(labels.ravel())[found].argmax()])
     rows, cols = np.nonzero(labels)
     nearest = np.hypot(rows - row, cols - col).argmin()
     return int(labels[rows[nearest], cols[nearest]])
@@ -165,8 +188,13 @@ def _at(labels: Labels, sizes: npt.NDArray[Any], anchor: Point, length: float) -
 
 def _lines(level: Float, inside: Mask, glacier: Mask, ocean: Mask) -> tuple[npt.NDArray[np.float64], ...]:
     """Return the stretches of the level's contour at 0.5 that run between glacier and ocean."""
+    window = bounding_slices(_grown(glacier) & ocean, margin=_CONTOUR_MARGIN_PX)
+    if window is None:
+        return ()
+    corner = np.array([window[0].start, window[1].start])
+    glacier, ocean = glacier[window], ocean[window]
     found = []
-    for points in find_contours(level, 0.5, mask=inside):
+    for points in find_contours(level[window], 0.5, mask=inside[window]):
         # Each vertex lies on the grid line between two neighbouring pixels: one of its coordinates is whole.
         below, above = np.floor(points).astype(np.intp), np.ceil(points).astype(np.intp)
         a, b = (below[:, 0], below[:, 1]), (above[:, 0], above[:, 1])
@@ -174,5 +202,5 @@ def _lines(level: Float, inside: Mask, glacier: Mask, ocean: Mask) -> tuple[npt.
         change = np.flatnonzero(np.diff(common.astype(np.int8))) + 1
         pieces = np.split(points, change)
         starts = np.concatenate([[0], change])
-        found += [piece[:, ::-1] + 0.5 for piece, start in zip(pieces, starts, strict=True) if common[start]]
+        found += [(piece + corner)[:, ::-1] + 0.5 for piece, start in zip(pieces, starts, strict=True) if common[start]]
     return tuple(found)

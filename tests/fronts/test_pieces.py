@@ -7,7 +7,8 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
+from skimage.measure import find_contours
 
 from icefront_dask.fronts import isolate
 from icefront_dask.fronts.refine import (
@@ -20,50 +21,10 @@ from icefront_dask.fronts.refine import (
     smooth_line,
     without_loops,
 )
-from icefront_dask.fronts.ridge import bounding_slices, ridge_pixels
 from icefront_dask.fronts.sides import find_sides
 from tests.fronts.scenes import channel, level_edge
 
 SHAPE = (80, 100)
-
-
-# ridge
-
-
-def skeleton(front, domain=None):
-    domain = np.ones(front.shape, bool) if domain is None else domain
-    (pixels,) = ridge_pixels(front, domain, thresholds=(0.33,), smooth_px=0.7, min_px=(4,))
-    return pixels
-
-
-def test_ridge_of_a_line_is_one_pixel_wide_and_on_it():
-    _, front = level_edge(40.5)
-    pixels = skeleton(front)
-    assert np.abs(pixels[:, 0] - 40).max() <= 1
-    assert np.mean(pixels[:, 0] == 40) > 0.95
-    assert len(np.unique(pixels[:, 1])) == len(pixels) >= 96
-
-
-def test_ridge_keeps_to_the_domain_and_drops_specks_holes_and_unknown_pixels():
-    _, front = level_edge(40.5)
-    front = front.copy()
-    front[10, 10] = front[60, 30] = 1.0
-    front[40, 50] = 0.0
-    front[:, 70:75] = np.nan
-    domain = np.ones(SHAPE, bool)
-    domain[:, :20] = False
-    pixels = skeleton(front, domain)
-    assert pixels[:, 1].min() >= 20
-    assert set(pixels[:, 0]) <= {39, 40, 41}
-    assert not np.isin(pixels[:, 1], [71, 72, 73]).any()
-    assert len(skeleton(front, np.zeros(SHAPE, bool))) == 0
-
-
-def test_bounding_slices():
-    mask = np.zeros(SHAPE, bool)
-    assert bounding_slices(mask, 3) is None
-    mask[10, 97] = mask[20, 50] = True
-    assert bounding_slices(mask, 3) == (slice(7, 24), slice(47, 100))
 
 
 # sides
@@ -110,6 +71,24 @@ def test_water_behind_ice_that_fills_the_fjord_is_detached():
     found = sides_of(ice)
     assert found.detached
     assert np.abs(found.edge[:, 1] - 30).max() < 0.6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_edge_of_a_rough_scene_is_the_contour_between_both_bodies(seed):
+    """Against labels of the whole grid and the contour of the whole grid."""
+    rng = np.random.default_rng(seed)
+    rows = np.arange(SHAPE[0])[:, None] - 40 + 8 * np.sin(np.arange(SHAPE[1]) / 9)
+    ice = np.clip(0.5 - rows / 30 + gaussian_filter(rng.normal(0, 1.2, SHAPE), 1.5), 0, 1).astype(np.float32)
+    found = sides_of(ice)
+    ices, waters = label(ice >= 0.5)[0], label(ice < 0.5, np.ones((3, 3)))[0]
+    glacier, ocean = (body == np.bincount(body[body > 0]).argmax() for body in (ices, waters))
+    level = np.where((ice >= 0.5) & ~glacier, 0.0, np.where((ice < 0.5) & ~ocean, 1.0, ice)).astype(np.float32)
+    assert np.array_equal(found.level, level)
+    contour = np.concatenate(find_contours(level, 0.5))
+    pairs = np.stack([np.floor(contour), np.ceil(contour)]).astype(int)
+    ends = [body[tuple(pairs[0].T)] | body[tuple(pairs[1].T)] for body in (glacier, ocean)]
+    wanted = contour[ends[0] & ends[1]][:, ::-1] + 0.5
+    assert np.allclose(np.unique(found.edge, axis=0), np.unique(wanted, axis=0), atol=1e-9)
 
 
 def test_gaps_are_filled_for_the_sides_up_to_their_reach():
@@ -243,6 +222,19 @@ def test_walls_are_the_pixels_outside_and_not_the_edge_of_the_grid():
     distance = walls.distance(np.array([[30.0, 1.0], [50.0, 40.0], [69.5, 79.0], [5.0, 40.0]]))
     assert distance[:3].tolist() == pytest.approx([0.0, 20.0, 0.5], abs=0.51)
     assert np.isinf(isolate.Walls(np.ones(SHAPE, bool)).distance(np.zeros((1, 2)))).all()
+
+
+def test_distances_from_walls_stop_where_they_need_not_be_known():
+    fjord = channel(SHAPE, 20.0, bend=8.0)
+    walls = isolate.Walls(fjord)
+    points = np.random.default_rng(3).uniform([0, 0], SHAPE[::-1], (500, 2))
+    whole = walls.distance(points)
+    assert whole.max() > 12
+    assert np.array_equal(walls.distance(points, 6.5), np.minimum(whole, 6.5))
+    centres = np.argwhere(fjord)
+    exact = np.maximum(distance_transform_edt(fjord)[fjord] - 0.5, 0.0)
+    assert np.allclose(walls.distance(centres[:, ::-1] + 0.5), exact, atol=1e-12)
+    assert np.isinf(isolate.Walls(np.ones(SHAPE, bool)).distance(points, 6.5)).all()
 
 
 def test_split_cuts_long_bad_runs_and_bad_ends_only():
