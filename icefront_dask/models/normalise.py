@@ -1,18 +1,33 @@
-"""From bands to the channels of a network: decibels, robust scores, validity."""
+"""From bands to the channels of a network: decibels, robust scores, the way to the sea, validity."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CLIP", "CO_FLOOR_DB", "CROSS_FLOOR_DB", "RobustScale", "channels", "robust_scale", "to_decibel"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "CLIP",
+    "CO_FLOOR_DB",
+    "CROSS_FLOOR_DB",
+    "Flow",
+    "RobustScale",
+    "channels",
+    "robust_scale",
+    "seaward",
+    "to_decibel",
+]
 
 CLIP = 4.0
 CO_FLOOR_DB, CROSS_FLOOR_DB = -30.0, -35.0
 Floats = NDArray[np.floating[Any]]
+Flow: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""Inland and seaward end of a flowline, each as (row, column)."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +87,37 @@ def _score(band: Floats, scale: RobustScale) -> Floats:
     return np.nan_to_num(np.clip(z, -CLIP, CLIP), nan=0.0).astype(np.float32)
 
 
+def seaward(shape: tuple[int, int], flows: Sequence[Flow]) -> Floats:
+    """How much nearer to the sea than to the inland ice the pixels of a scene are.
+
+    Parameters
+    ----------
+    shape : (H, W)
+    flows : sequence of ((row, column), (row, column))
+        Inland and seaward end of each flowline; ends may lie outside the scene.
+
+    Returns
+    -------
+    ndarray (H, W) float32
+        (a - b) / (a + b) with the distances a to the nearest inland and b to the nearest seaward end: -1 at
+        the former, 1 at the latter; 0 everywhere without a flowline.
+    """
+    if not len(flows):
+        return np.zeros(shape, np.float32)
+    rows, cols = np.ogrid[0 : shape[0], 0 : shape[1]]
+
+    def nearest(end: int) -> Floats:
+        distances = [np.hypot(rows - flow[end][0], cols - flow[end][1]) for flow in flows]
+        return np.minimum.reduce(distances)
+
+    inland, sea = nearest(0), nearest(1)
+    return ((inland - sea) / np.maximum(inland + sea, 1e-6)).astype(np.float32)
+
+
 def channels(
     primary: Floats,
     cross: Floats | None = None,
+    way: Floats | None = None,
     *,
     scale: RobustScale | None = None,
     cross_scale: RobustScale | None = None,
@@ -87,19 +130,23 @@ def channels(
         Co-polarised backscatter in dB, reflectance, or grey values; NaN nodata.
     cross : ndarray (H, W) float32, optional
         Cross-polarised backscatter in dB; NaN nodata.
+    way : ndarray (H, W) float32, optional
+        For networks that are told the way to the sea, see :func:`seaward`.
     scale, cross_scale : RobustScale, optional
         Those of the whole scene; taken from the arrays when not given.
 
     Returns
     -------
-    ndarray (3, H, W) float32
-        Robust score of ``primary`` clipped to ± 4, of ``cross`` (0 where there is none), and validity of
-        ``primary`` (1 valid, 0 not); scores of invalid pixels are 0.
+    ndarray (3 or, with ``way``, 4, H, W) float32
+        Robust score of ``primary`` clipped to ± 4, of ``cross`` (0 where there is none), ``way`` if given,
+        and validity of ``primary`` (1 valid, 0 not), always the last; scores of invalid pixels are 0.
     """
     valid = np.isfinite(primary)
-    out = np.zeros((3, *primary.shape), np.float32)
+    out = np.zeros((3 if way is None else 4, *primary.shape), np.float32)
     out[0] = _score(primary, scale or robust_scale(primary))
     if cross is not None:
         out[1] = _score(cross, cross_scale or robust_scale(cross)) * valid
-    out[2] = valid
+    if way is not None:
+        out[2] = way
+    out[-1] = valid
     return out

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.simulate.landscape import Front, Landscape
 
-__all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers"]
+__all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers", "turned"]
 
 OCEAN, GLACIER, ROCK = 0, 1, 2
 
@@ -113,12 +113,7 @@ class Layers:
 
     def turned(self, quarter: int, flip: bool) -> Layers:
         """Return the layers rotated by quarter turns and, after that, mirrored left to right."""
-
-        def turn(a: NDArray[Any]) -> NDArray[Any]:
-            a = np.rot90(a, quarter)
-            return np.ascontiguousarray(a[:, ::-1] if flip else a)
-
-        return Layers(**{f.name: turn(getattr(self, f.name)) for f in fields(self)})
+        return Layers(**{f.name: turned(getattr(self, f.name), quarter, flip=flip) for f in fields(self)})
 
     def packed(self) -> Layers:
         """Return the layers with float16 textures, for a cache."""
@@ -137,6 +132,12 @@ class Layers:
                 for f in fields(self)
             }
         )
+
+
+def turned(layer: NDArray[Any], quarter: int, *, flip: bool) -> NDArray[Any]:
+    """Rotate a layer (H, W) by quarter turns and, after that, mirror it left to right."""
+    layer = np.rot90(layer, quarter)
+    return np.ascontiguousarray(layer[:, ::-1] if flip else layer)
 
 
 def draw_surface(rng: np.random.Generator, half_width_m: float, pixel_m: float) -> Surface:

@@ -67,12 +67,23 @@ def punch_holes(shape: tuple[int, int], rng: np.random.Generator, share: float =
     return (keep > 0.5).astype(np.float32)
 
 
-def augment(sample: Sample, rng: np.random.Generator, holes: float = 0.5) -> tuple[Floats, Floats, Floats]:
+def augment(
+    sample: Sample, rng: np.random.Generator, holes: float = 0.5, guided: float | None = None
+) -> tuple[Floats, Floats, Floats]:
     """Turn a sample into network input, targets and weights.
+
+    Parameters
+    ----------
+    sample : Sample
+    rng : numpy.random.Generator
+    holes : float
+        Share of the windows with missing pixels.
+    guided : float, optional
+        Share of the windows that are told the way to the sea; None for a network that never is.
 
     Returns
     -------
-    x : ndarray (3, H, W) float32
+    x : ndarray (3 or, if guided, 4, H, W) float32
     targets : ndarray (2, H, W) float32
     weights : ndarray (2, H, W) float32
     """
@@ -84,10 +95,13 @@ def augment(sample: Sample, rng: np.random.Generator, holes: float = 0.5) -> tup
     primary = np.where(keep > 0, primary, np.nan).astype(np.float32)
     if cross is not None:
         cross = np.where(keep > 0, cross, np.nan).astype(np.float32)
-    x = channels(primary, cross)
+    x = channels(primary, cross, None if guided is None else np.zeros_like(primary))
+    valid = x[-1]
     x[0] *= np.float32(rng.uniform(0.7, 1.2))
-    x[0] += np.float32(rng.normal(0, 0.2)) * x[2]
-    seen = 0.3 + 0.7 * x[2]  # across narrow gaps the network is asked to go on, with less weight
+    x[0] += np.float32(rng.normal(0, 0.2)) * valid
+    if guided is not None and sample.way is not None and rng.random() < guided:
+        x[2] = sample.way
+    seen = 0.3 + 0.7 * valid  # across narrow gaps the network is asked to go on, with less weight
     front_weight = np.ones_like(sample.front) if sample.front_weight is None else sample.front_weight
     return (
         x,

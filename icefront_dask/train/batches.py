@@ -46,13 +46,13 @@ class Batches(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
         first = config.simulated_seed + self.start // config.refresh_every
-        cache = SceneCache(first, config.cache, config.scene_px, config.fjord_px, config.off_centre)
+        cache = SceneCache(first, config.cache, config.scene_px, config.fjord_px, config.off_centre, config.without)
         if config.mix.sar + config.mix.optical:
             for _ in range(config.cache):
                 cache.draw()
         for step in range(self.start, config.last_step):
             rng = np.random.default_rng([config.seed, step])
-            parts = [augment(sample, rng, config.holes) for sample in self._samples(cache, rng)]
+            parts = [augment(sample, rng, config.holes, config.guided) for sample in self._samples(cache, rng)]
             yield tuple(torch.from_numpy(np.stack(arrays)) for arrays in zip(*parts, strict=True))  # type: ignore[misc]
             if cache.scenes and (step + 1) % config.refresh_every == 0:
                 cache.draw()
@@ -63,7 +63,7 @@ class Batches(IterableDataset[Batch]):
         for _ in range(mix.pairs):
             group = self.pairs[glaciers[int(rng.integers(len(glaciers)))]]
             pair = group[int(rng.integers(len(group)))]
-            yield window(pair, rng, size, restyle(pair, rng))
+            yield window(pair, rng, size, restyle(pair, rng, mix.styles))
         for _ in range(mix.sar):
             yield sar_sample(cache, rng, size)
         for _ in range(mix.optical):

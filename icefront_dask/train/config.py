@@ -39,6 +39,10 @@ class TrainConfig(BaseModel):
     fjord_px: tuple[float, float] = Field((40.0, 350.0), description="least and greatest width of a simulated fjord")
     off_centre: float = Field(0.25, description="farthest that a front lies from the middle, in sides of the scene")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
+    guided: float | None = Field(
+        None, ge=0, le=1, description="share of the windows of mix that are told the way to the sea; in_channels is 4"
+    )
+    without: tuple[str, ...] = Field((), description="ingredients of the simulator left out, see simulate.ablation")
     crop_px: int = Field(320, multiple_of=16, description="side of the windows")
     steps: int = Field(3000, ge=1, description="length of the schedule")
     stop_after: int | None = Field(None, ge=1, description="end before the schedule does, after so many steps")

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from icefront_dask.train.config import TrainConfig
     from icefront_dask.train.source import Source
 
-__all__ = ["Result", "fit", "fit_scored"]
+__all__ = ["Result", "fit", "fit_scored", "start_from"]
 
 _SIDES = "sides."
+_FIRST = "down.0.0.weight"
 _PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
@@ -84,9 +85,15 @@ def _write_atomic(path: Path, write: Callable[[Path], None]) -> None:
     temporary.replace(path)
 
 
-def _load_init(network: nn.Module, path: Path) -> None:
-    """Load weights to start from; the side heads of deep supervision, which no weights file holds, stay random."""
+def start_from(network: nn.Module, path: Path) -> None:
+    """Load weights to start from; the side heads of deep supervision, which no weights file holds, stay random.
+
+    Weights of a network that is not told the way to the sea serve one that is: the new channel begins at 0.
+    """
     given, own = read_weights(path), network.state_dict()
+    if _FIRST in given and _FIRST in own and (own[_FIRST].shape[1], given[_FIRST].shape[1]) == (4, 3):
+        grey, cross, valid = given[_FIRST].split(1, dim=1)
+        given[_FIRST] = torch.cat([grey, cross, torch.zeros_like(valid), valid], dim=1)
     needed = {key: value for key, value in own.items() if not key.startswith(_SIDES)}
     keys = [key for key in sorted(given.keys() | needed.keys()) if key not in given or key not in needed]
     if wrong := keys or [key for key, value in needed.items() if value.shape != given[key].shape]:
@@ -164,7 +171,7 @@ class _Training:
         config.out.mkdir(parents=True, exist_ok=True)
         network = registry.build(config.architecture, config.architecture_options)
         if config.init is not None:
-            _load_init(network, config.init)
+            start_from(network, config.init)
         if where.ranks > 1 and where.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.layout = _memory_format(network)

@@ -10,20 +10,26 @@ import rasterio
 from scipy.ndimage import affine_transform, distance_transform_edt, gaussian_filter, label
 
 from icefront_dask.errors import InputError
+from icefront_dask.models.normalise import seaward
 from icefront_dask.train.sample import Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from icefront_dask.simulate.fields import Floats
 
-__all__ = ["Pair", "glacier_of", "read_pairs", "restyle", "window"]
+__all__ = ["STYLES", "Pair", "glacier_of", "read_pairs", "restyle", "window"]
 
 BAND_PX = 40  # how far from the line its two sides are known
 END_PX = 4  # columns at each end of the line that are not taught
+_AWAY_PX = (30.0, 400.0)  # how far from the line the ends of a drawn flowline lie
 LINE_PX = 3  # pixels at the line that are not taught to the ice output
+
+STYLES = {"plain": 0.3, "inverted": 0.15, "shifted": 0.15, "water": 0.15, "radar": 0.25}
+"""Looks that an image is given, and how often; see :func:`restyle`."""
 
 # WRS-2 paths of the three glaciers of the set.
 _PATHS = {"sverdrup": range(20, 25), "jakobshavn": range(8, 11), "kangerlussuaq": range(229, 232)}
@@ -182,17 +188,30 @@ def window(pair: Pair, rng: np.random.Generator, size: int, image: Floats | None
         front,
         warp(pair.weight, 0, 0.0) * inside * (distance > 1.5),
         (inside & ~unsure).astype(np.float32),
+        _way(pair, rng.spawn(1)[0], matrix, offset, size),
     )
 
 
-def restyle(pair: Pair, rng: np.random.Generator) -> Floats:
+def _way(pair: Pair, rng: np.random.Generator, matrix: Floats, offset: Floats, size: int) -> Floats:
+    """Draw the way to the sea in a window, from ends of a flowline somewhere below and above the middle of the line."""
+    middle = np.argwhere(pair.distance < 1).mean(axis=0)
+    ends = []
+    for sign in (1, -1):
+        away = float(np.exp(rng.uniform(*np.log(_AWAY_PX))))
+        place = middle + np.array([sign * away, rng.normal(0, 0.3) * away])
+        ends.append(tuple(np.linalg.solve(matrix, place - offset)))
+    return seaward((size, size), [(ends[0], ends[1])])
+
+
+def restyle(pair: Pair, rng: np.random.Generator, styles: Mapping[str, float] = STYLES) -> Floats:
     """Give the image another ocean or another sensor's looks, so that brightness alone tells nothing.
 
     One of: as it is; inverted; the ocean shifted to another tone; the ocean as water; all of it in the
-    manner of SAR (monotone map of the high-passed image, class means, cliff line, speckle).
+    manner of SAR (monotone map of the high-passed image, class means, cliff line, speckle); with their shares.
     """
     image = (pair.image - pair.image.mean()) / (pair.image.std() + 1e-6)
-    style = rng.choice(["plain", "inverted", "shifted", "water", "radar"], p=[0.3, 0.15, 0.15, 0.15, 0.25])
+    total = sum(styles.values())
+    style = rng.choice(list(styles), p=[share / total for share in styles.values()])
     if style == "plain":
         return image.astype(np.float32)
     if style == "inverted":

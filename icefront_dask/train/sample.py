@@ -27,6 +27,8 @@ class Sample:
         Of the ice target: 0 where it is unknown.
     front_weight : ndarray (H, W) float32, optional
         Of the front target; 1 everywhere when not given.
+    way : ndarray (H, W) float32, optional
+        Which way the sea is, see :func:`icefront_dask.models.normalise.seaward`.
     """
 
     primary: Floats
@@ -35,3 +37,4 @@ class Sample:
     front: Floats
     weight: Floats
     front_weight: Floats | None = None
+    way: Floats | None = None

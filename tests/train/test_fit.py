@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from icefront_dask.errors import ConfigError, WeightsError
+from icefront_dask.models import registry
 from icefront_dask.models.weights import read_weights
 from icefront_dask.train.batches import Batches
 from icefront_dask.train.config import Mix, TrainConfig, read_train_config
-from icefront_dask.train.fit import fit
+from icefront_dask.train.fit import fit, start_from
 
 TINY = {
     "name": "tiny",
@@ -108,3 +109,14 @@ def test_weights_of_another_network_are_no_start(tmp_path):
     wider = {**TINY, "architecture_options": {**TINY["architecture_options"], "in_channels": 3, "dilations": [1]}}
     with pytest.raises(WeightsError, match="does not fit"):
         fit(TrainConfig(out=tmp_path / "wider", init=weights, **wider))
+
+
+def test_weights_that_are_told_nothing_serve_a_network_that_is(tmp_path):
+    weights = fit(TrainConfig(out=tmp_path / "first", **{**TINY, "steps": 1}))
+    network = registry.build("unet_aspp", {**TINY["architecture_options"], "in_channels": 4})
+    start_from(network, weights)
+    plain = registry.build("unet_aspp", TINY["architecture_options"])
+    plain.load_state_dict(read_weights(weights))
+    x = torch.randn(1, 4, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.eval()(x), plain.eval()(x[:, [0, 1, 3]]))
