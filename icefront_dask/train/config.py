@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from icefront_dask.errors import ConfigError
+from icefront_dask.simulate.ablation import check_ingredients
 from icefront_dask.train.sections import Data, Mix, Schedule, Validation
 
 __all__ = ["Data", "Mix", "Schedule", "TrainConfig", "Validation", "read_train_config"]
@@ -83,6 +84,12 @@ class TrainConfig(BaseModel):
             "dropout": 0.1,
         }
     )
+
+    @field_validator("without")
+    @classmethod
+    def _known_ingredients(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        check_ingredients(names)
+        return names
 
     @property
     def last_step(self) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from icefront_dask.train.pairs import STYLES
 
 __all__ = ["Data", "Mix", "Schedule", "Validation"]
 
@@ -16,8 +18,18 @@ class Mix(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pairs: int = Field(3, ge=0, description="image and line pairs, restyled")
+    styles: dict[str, float] = Field(default_factory=lambda: dict(STYLES), description="shares of the pairs' styles")
     sar: int = Field(3, ge=0, description="simulated SAR")
     optical: int = Field(2, ge=0, description="simulated optical")
+
+    @field_validator("styles")
+    @classmethod
+    def _known(cls, styles: dict[str, float]) -> dict[str, float]:
+        if (unknown := sorted(set(styles) - set(STYLES))) or min(styles.values(), default=0) < 0:
+            raise ValueError(f"shares (from 0 on) of {', '.join(STYLES)} are expected, not {unknown or styles}")
+        if not sum(styles.values()) > 0:
+            raise ValueError("the shares of the styles add up to nothing")
+        return styles
 
 
 class Data(BaseModel):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, seaward, to_decibel
+from icefront_dask.simulate.ablation import without
 from icefront_dask.simulate.fields import Atlas, Floats, sample
 from icefront_dask.simulate.layers import OCEAN, ROCK, Layers, draw_surface, make_layers, turned
 from icefront_dask.simulate.optical import cloud_masks, draw_sky, render_optical
@@ -32,12 +33,18 @@ class Scene:
 
 
 def draw_scene(
-    seed: int, atlas: Atlas, size: int, fjord_px: tuple[float, float] = (40.0, 350.0), off_centre: float = 0.25
+    seed: int,
+    atlas: Atlas,
+    size: int,
+    fjord_px: tuple[float, float] = (40.0, 350.0),
+    off_centre: float = 0.25,
+    ablated: tuple[str, ...] = (),
 ) -> Scene:
     """Draw a place, a front and its looks; the scene is ``size`` pixels wide.
 
     The fjord's width is drawn within ``fjord_px``, its direction is any, and the middle of the front lies up to
-    ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front.
+    ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front. The ingredients
+    ``ablated`` (`icefront_dask.simulate.ablation`) are left out.
     """
     rng = np.random.default_rng([seed, 0x5CE7E])
     site = draw_site(rng, atlas, fjord_px)
@@ -49,10 +56,14 @@ def draw_scene(
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
     frame = Frame(size, pixel_m, angle, rng.uniform(-off_centre, off_centre, 2) * size)
     x, y = frame.to_place(cols, rows)
-    layers = make_layers(site.landscape, front, surface, x, y, pixel_m)
+    layers = make_layers(
+        without(site.landscape, ablated), without(front, ablated), without(surface, ablated), x, y, pixel_m
+    )
     clouds = sample(atlas.smooth, rows / 1.3 + rng.uniform(0, 512), cols / 1.3 + rng.uniform(0, 512))
     way = _way(np.random.default_rng([seed, 0xF10]), replace(site, front=front), frame)
-    return Scene(layers.packed(), pixel_m, surface.cliff_m, clouds.astype(np.float16), way.astype(np.float16))
+    return Scene(
+        without(layers, ablated).packed(), pixel_m, surface.cliff_m, clouds.astype(np.float16), way.astype(np.float16)
+    )
 
 
 def _way(rng: np.random.Generator, site: Site, frame: Frame) -> Floats:
@@ -83,7 +94,7 @@ class SceneCache:
         Scenes held.
     size : int
         Side in pixels.
-    fjord_px, off_centre
+    fjord_px, off_centre, ablated
         See :func:`draw_scene`.
     """
 
@@ -94,10 +105,12 @@ class SceneCache:
         size: int,
         fjord_px: tuple[float, float] = (40.0, 350.0),
         off_centre: float = 0.25,
+        ablated: tuple[str, ...] = (),
     ) -> None:
         self.next_seed = first_seed
         self.count, self.size = count, size
         self.fjord_px, self.off_centre = fjord_px, off_centre
+        self.ablated = ablated
         self.scenes: dict[int, Scene] = {}
         self._atlas: tuple[int, Atlas] | None = None
 
@@ -106,7 +119,7 @@ class SceneCache:
         atlas_seed = self.next_seed // 40 * 40
         if self._atlas is None or self._atlas[0] != atlas_seed:
             self._atlas = atlas_seed, Atlas.from_seed(atlas_seed)
-        scene = draw_scene(self.next_seed, self._atlas[1], self.size, self.fjord_px, self.off_centre)
+        scene = draw_scene(self.next_seed, self._atlas[1], self.size, self.fjord_px, self.off_centre, self.ablated)
         self.scenes[self.next_seed % self.count] = scene
         self.next_seed += 1
 
@@ -133,7 +146,7 @@ def _targets(layers: Layers, pixel_m: float) -> tuple[Floats, Floats]:
 def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
     """Cut a window as a radar sees it, in dB; the cross-polarised band is dropped four times in ten."""
     layers, scene, _, way = cache.window(rng, size)
-    co, cross = render_sar(layers, draw_radar(rng), rng, scene.pixel_m, scene.cliff_m)
+    co, cross = render_sar(layers, without(draw_radar(rng), cache.ablated), rng, scene.pixel_m, scene.cliff_m)
     ice, front = _targets(layers, scene.pixel_m)
     second = to_decibel(cross, CROSS_FLOOR_DB) if rng.random() > 0.4 else None
     return Sample(to_decibel(co, CO_FLOOR_DB), second, ice, front, np.ones_like(ice), way=way)
@@ -142,7 +155,7 @@ def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample
 def optical_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
     """Cut a window in the near infrared, at times with clouds; opaque cloud carries no loss."""
     layers, scene, field, way = cache.window(rng, size)
-    sky = draw_sky(rng)
+    sky = without(draw_sky(rng), cache.ablated)
     clouds = cloud_masks(field, sky)
     image = render_optical(layers, sky, rng, scene.pixel_m, clouds)
     ice, front = _targets(layers, scene.pixel_m)
