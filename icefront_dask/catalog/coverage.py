@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from icefront_dask.catalog.overpasses import PASS_PROPERTIES, overpasses, pass_of
 from icefront_dask.errors import DependencyError, InputError
-from icefront_dask.sensors import SAME_OVERPASS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from icefront_dask.catalog.items import Items
 
 __all__ = ["coverage_picture", "coverage_table"]
-
-_ORBIT = ("s1:datatake_id", "sat:absolute_orbit", "sat:relative_orbit", "landsat:wrs_path")
-_KEY = ["region", "collection", "sensor", "orbit", "direction"]
 
 
 def coverage_table(items: Items) -> pd.DataFrame:
@@ -38,22 +35,18 @@ def coverage_table(items: Items) -> pd.DataFrame:
         Columns region, sensor (platform, else collection), month (first day, UTC), items, scenes.
     """
     sensor = [str(p or c).lower() for p, c in zip(items.column("platform"), items.collections, strict=True)]
-    orbit: Any = pd.Series([None] * len(items), dtype=object)
-    for name in _ORBIT:
-        orbit = orbit.where(orbit.notna(), pd.Series(items.column(name), dtype=object))
+    properties = zip(*(items.column(name) for name in PASS_PROPERTIES), strict=True)
+    passes = [
+        pass_of(item_id, dict(zip(PASS_PROPERTIES, values, strict=True)))
+        for item_id, values in zip(items.ids, properties, strict=True)
+    ]
+    times = items.times.tz_localize(None)
+    keys = list(zip(items.collections, sensor, passes, strict=True))
     frame = pd.DataFrame(
-        {
-            "region": items.regions,
-            "collection": items.collections,
-            "sensor": sensor,
-            "orbit": orbit.where(orbit.notna(), pd.Series(items.ids, dtype=object)).astype(str),
-            "direction": [str(d or "") for d in items.column("sat:orbit_state")],
-            "time": items.times.tz_localize(None),
-        }
+        {"region": items.regions, "sensor": sensor, "scene": overpasses(keys, times.to_numpy()), "time": times}
     ).explode("region")
-    frame = frame.sort_values([*_KEY, "time"], kind="stable", ignore_index=True)
-    same = (frame[_KEY] == frame[_KEY].shift()).all(axis=1) & (frame["time"].diff() <= SAME_OVERPASS)
-    frame["begins"] = (~same).astype(int)
+    frame = frame.sort_values("time", kind="stable", ignore_index=True)
+    frame["begins"] = (~frame.duplicated(["region", "scene"])).astype(int)
     frame["month"] = frame["time"].dt.to_period("M").dt.to_timestamp()
     counts = frame.groupby(["region", "sensor", "month"], dropna=False)["begins"].agg(items="size", scenes="sum")
     return counts.reset_index()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".zarr")
+_METADATA = (".xml", ".json", ".txt")
 
 
 def search(
@@ -222,13 +223,14 @@ class _Search:
         return {**item, "assets": assets, "links": []}
 
     def _href(self, name: str, key: str, asset: Mapping[str, Any], base: str) -> str:
-        """Return an asset's href absolute and unsigned, checked where it is a raster."""
+        """Return an asset's href absolute and unsigned, checked where it is a raster, metadata or a local file."""
         href = unsigned(str(asset["href"]))
-        if not _is_raster(asset):
-            return href
+        raster = _is_raster(asset)
+        if not raster and (is_url(href) or not (_is_metadata(asset) or href.startswith(("/", "file:")))):
+            return href  # a picture, a page: never opened
         owner = f"item {name!r}, asset {key!r}"
         href = resolve_href(href, base, self.roots, owner=owner)
-        return href if self.provider is None else self.provider.stored(href, owner)
+        return href if self.provider is None or not raster else self.provider.stored(href, owner)
 
     def items(self) -> Items:
         """Return what was collected."""
@@ -296,6 +298,10 @@ def _footprint(item: Mapping[str, Any]) -> Any:
 def _is_raster(asset: Mapping[str, Any]) -> bool:
     kind = str(asset.get("type") or "")
     return "tiff" in kind or "jp2" in kind or str(asset["href"]).split("?")[0].lower().endswith(_RASTERS)
+
+
+def _is_metadata(asset: Mapping[str, Any]) -> bool:
+    return "metadata" in (asset.get("roles") or ()) or str(asset["href"]).lower().endswith(_METADATA)
 
 
 def _key(

@@ -13,9 +13,10 @@ from icefront_dask.config import section
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
-__all__ = ["SCHEMES", "check_href", "is_url", "resolve_href", "unsigned"]
+__all__ = ["SCHEMES", "check_href", "check_local", "is_url", "resolve_href", "unsigned"]
 
 SCHEMES = ("https", "http", "s3", "gs", "az")
 _STORES = ("s3", "gs", "az")  # whose "host" is the name of a bucket
@@ -155,7 +156,35 @@ def resolve_href(
         plain = parts._replace(path=posixpath.normpath(parts.path))
         return check_href(urlunsplit(plain), owner=owner, allow_hosts=allow_hosts)
     check_href(local if _is_absolute(local) else f"/{local}", owner=owner)
-    path = Path(local) if _is_absolute(local) else Path(base).parent / local
+    return _below(Path(local) if _is_absolute(local) else Path(base).parent / local, roots, owner)
+
+
+def check_local(items: Iterable[Mapping[str, Any]], folder: Path | None = None) -> None:
+    """Refuse items that come from no search and name local files where none may be opened.
+
+    Parameters
+    ----------
+    items : iterable of mapping
+        STAC items with absolute hrefs.
+    folder : Path, optional
+        Of the file that the items are from, below which they may name files.
+
+    Raises
+    ------
+    CatalogError
+        For an asset that is a local file outside `folder` and outside the folders of ``catalog.allow_roots``.
+    """
+    roots = [Path(root) for root in section("catalog")["allow_roots"]] + ([folder] if folder is not None else [])
+    for item in items:
+        for key, asset in (item.get("assets") or {}).items():
+            href = str(asset.get("href") or "") if isinstance(asset, dict) else ""
+            local = href.removeprefix("file://")
+            if not is_url(href) and _is_absolute(local):
+                _below(Path(local), roots, f"item {item.get('id')!r}, asset {key!r}")
+
+
+def _below(path: Path, roots: Iterable[Path], owner: str) -> str:
+    """Return a path without links and parent folders if it lies below one of the roots; refuse it otherwise."""
     resolved = path.resolve()
     if not any(resolved.is_relative_to(root.resolve()) for root in roots):
         raise CatalogError(

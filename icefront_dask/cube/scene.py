@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import shapely
 
+from icefront_dask.catalog.hrefs import check_local, is_url
+from icefront_dask.catalog.overpasses import overpasses, pass_of, track_of
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError, ConfigError, InputError, MissingAssetError, NoItemsError
-from icefront_dask.sensors import FAMILIES, SAME_OVERPASS, SIGMA_M, VARIABLES, Band, collection_for
+from icefront_dask.sensors import FAMILIES, SIGMA_M, VARIABLES, Band, collection_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -126,14 +128,27 @@ def item_dicts(items: Any) -> list[dict[str, Any]]:
     Parameters
     ----------
     items : Items, or iterable of pystac.Item or dict
-        What `search()` returns, or items from elsewhere.
+        What `search()` returns, or items from elsewhere, whose hrefs must be absolute.
+
+    Raises
+    ------
+    CatalogError
+        For items from elsewhere that name local files outside the folders of ``catalog.allow_roots``; those of a
+        pystac item may also lie in the folder that it was read from.
     """
     if hasattr(items, "to_dicts"):
-        return list(items.to_dicts())
-    return [
-        item if isinstance(item, dict) else item.to_dict(include_self_link=False, transform_hrefs=False)
-        for item in items
-    ]
+        return list(items.to_dicts())  # `search` has checked its hrefs
+    return [_from_elsewhere(item) for item in items]
+
+
+def _from_elsewhere(item: Any) -> dict[str, Any]:
+    if isinstance(item, dict):
+        check_local([item])
+        return item
+    own = item.get_self_href()
+    content: dict[str, Any] = item.to_dict(include_self_link=False, transform_hrefs=False)
+    check_local([content], None if own is None or is_url(own) else Path(own.removeprefix("file://")).parent)
+    return content
 
 
 def scenes(
@@ -178,7 +193,7 @@ def scenes(
     InputError
         For a family that does not exist, or for variables with two calibrations in one family.
     CatalogError
-        For an item without a date.
+        For an item without a date, and as :func:`item_dicts`.
     """
     if family is not None and family not in FAMILIES:
         raise InputError(f"family {family!r} is not one of {', '.join(FAMILIES)}")
@@ -192,7 +207,7 @@ def scenes(
         where = f" over region {region.name!r}" if region is not None else ""
         raise NoItemsError(f"no item of family {family or 'any'!r}{where}; widen the search or check the outline")
     _check_calibrations(parsed)
-    found = [_scene(group) for key in _by_key(parsed) for group in _overpasses(key)]
+    found = [_scene(group) for group in _overpasses(parsed)]
     return sorted(found, key=lambda scene: (scene.time, scene.scene_id))
 
 
@@ -209,15 +224,9 @@ class _Parsed:
         self.platform = str(collection.platform or p.get("platform") or "").lower()
         self.sensor = str(collection.sensor or "")
         self.direction = str(p.get("sat:orbit_state") or "").lower()
-        self.orbit = int(p.get("sat:relative_orbit") or p.get("landsat:wrs_path") or 0)
-        datatake = p.get("s1:datatake_id") or p.get("sat:absolute_orbit")
-        if collection.family == "landsat" and not self.orbit:
-            self.orbit = _path_of(self.id)
+        self.orbit = track_of(self.id, p)
         self.source = _source(item, collection, variables, self.time, radar)
-        known = self.orbit or datatake
-        # Without an orbit nothing says that two items belong together.
-        pass_key = (str(datatake or ""), str(self.orbit), self.direction) if known else ("item", self.id, "")
-        self.key = (collection.id, self.platform, collection.calibration, *pass_key)
+        self.key = (collection.id, self.platform, collection.calibration, pass_of(self.id, p))
 
 
 def _over_ground(collection: Any, region: Any) -> Any:
@@ -298,19 +307,13 @@ def _looks(item: Mapping[str, Any]) -> float:
     return float((item.get("properties") or {}).get("sar:looks_equivalent_number") or _LOOKS)
 
 
-def _by_key(parsed: Iterable[_Parsed]) -> list[list[_Parsed]]:
-    ordered = sorted(parsed, key=lambda p: (p.key, p.time, p.id))
-    return [list(group) for _, group in itertools.groupby(ordered, key=lambda p: p.key)]
-
-
-def _overpasses(group: list[_Parsed]) -> list[list[_Parsed]]:
-    """Split items of one orbit, sorted by time, where the next begins too long after."""
-    out = [[group[0]]]
-    for before, item in itertools.pairwise(group):
-        if item.time - before.time > np.timedelta64(SAME_OVERPASS):
-            out.append([])
-        out[-1].append(item)
-    return out
+def _overpasses(parsed: Sequence[_Parsed]) -> list[list[_Parsed]]:
+    """Group items by overpass, each group sorted by time, then id."""
+    numbers = overpasses([p.key for p in parsed], np.array([p.time for p in parsed]))
+    groups: dict[int, list[_Parsed]] = {}
+    for number, p in zip(numbers.tolist(), parsed, strict=True):
+        groups.setdefault(number, []).append(p)
+    return [sorted(group, key=lambda p: (p.time, p.id)) for group in groups.values()]
 
 
 def _scene(group: list[_Parsed]) -> Scene:
@@ -361,11 +364,6 @@ def _time(item: Mapping[str, Any]) -> np.datetime64:
         raise CatalogError(f"item {item.get('id')!r} has no datetime; correct it or leave the item out")
     middle = times[0] + (times[-1] - times[0]) / 2
     return np.datetime64(middle.tz_localize(None).to_datetime64(), "ns")
-
-
-def _path_of(item_id: str) -> int:
-    match = re.match(r"^L[A-Z]\d{2}_[A-Z0-9]{4}_(\d{3})\d{3}_", item_id)
-    return int(match.group(1)) if match else 0
 
 
 def _touching(items: list[dict[str, Any]], region: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 
+import dask.config
 import numpy as np
 import pytest
 
@@ -90,3 +91,10 @@ def bucket():
     yield "cubes"
     patch.undo()
     server.stop()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def local_files():
+    """Items of the tests name files of temporary folders, which a user has to allow."""
+    with dask.config.set({"icefront.catalog.allow_roots": ["/"]}):
+        yield

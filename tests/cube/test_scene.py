@@ -4,11 +4,14 @@ import copy
 import json
 import pickle
 import random
+from pathlib import Path
 
+import dask.config
 import numpy as np
+import pystac
 import pytest
 
-from icefront_dask.cube import scenes
+from icefront_dask.cube import load, scenes
 from icefront_dask.cube.scene import item_dicts
 from icefront_dask.errors import (
     CatalogError,
@@ -179,10 +182,37 @@ def test_bad_items_are_refused_by_name():
 
 
 def test_pystac_items_and_dictionaries_are_the_same():
-    pystac = pytest.importorskip("pystac")
     item = s1("a", "2018-06-02T20:15:32Z")
     assert scenes([pystac.Item.from_dict(copy.deepcopy(item))]) == scenes([item])
     assert item_dicts([item])[0]["id"] == "a"
+
+
+def test_local_files_of_items_from_elsewhere_need_a_root(s1_items, tmp_path):
+    item = s1_items[0]
+    folder = Path(item["assets"]["hh"]["href"]).parent
+    with dask.config.set({"icefront.catalog.allow_roots": []}):
+        with pytest.raises(CatalogError, match=r"item 'S1A_.*', asset 'hh': refused .*catalog\.allow_roots"):
+            load([item], builders.region(), "sentinel-1", resolution=20)
+        with pytest.raises(CatalogError, match="asset 'hh': refused"):
+            scenes([pystac.Item.from_dict(copy.deepcopy(item))])
+        read = pystac.Item.from_dict(copy.deepcopy(item))
+        read.set_self_href(str(folder / "item.json"))  # as of an item that was read from its file
+        assert len(scenes([read])) == 1
+    with dask.config.set({"icefront.catalog.allow_roots": [str(folder)]}):
+        assert len(load([item], builders.region(), "sentinel-1", resolution=20).time) == 1
+        for escape in (f"{folder}/../hh.tif", "file:///etc/passwd", str(link(tmp_path, folder))):
+            changed = copy.deepcopy(item)
+            changed["assets"]["hv"]["href"] = escape
+            with pytest.raises(CatalogError, match="asset 'hv': refused to open the local file"):
+                scenes([changed])
+
+
+def link(tmp_path, folder):
+    """A link in an allowed folder that leads out of it."""
+    path = folder / "out.tif"
+    path.unlink(missing_ok=True)
+    path.symlink_to(tmp_path / "secret.tif")
+    return path
 
 
 def test_a_catalogue_table_of_mixed_items_gives_the_same_scenes():

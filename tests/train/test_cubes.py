@@ -1,5 +1,6 @@
 """The layout ``cube``: fronts on a real store, their sides, and what is not known."""
 
+import dask.config
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -83,7 +84,8 @@ def folder(tmp_path_factory):
         )
         for n, day in enumerate(("02", "06"))
     ]
-    found = scenes(items, region, "sentinel-1")
+    with dask.config.set({"icefront.catalog.allow_roots": [str(path)]}):
+        found = scenes(items, region, "sentinel-1")
     store = create_store(path / "cube.zarr", found, region, "sentinel-1", grid, ("hh", "hv"))
     write_scenes(store, [0, 1], read_scenes(found, grid, ("hh", "hv")))
     write_regions([region], path / "regions.geojson")
