@@ -29,15 +29,29 @@ def simulate(
     out: Annotated[Path, typer.Argument(help="Folder that is new or empty.")],
     seed: Annotated[int | None, typer.Option("--seed", help="Other places and scenes.")] = None,
     small: Annotated[bool, typer.Option("--small", help="Few small scenes, for tests.")] = False,
+    independent: Annotated[
+        int | None,
+        typer.Option("--independent", min=1, help="Instead: so many scenes of the second generator, to score on."),
+    ] = None,
+    textures: Annotated[
+        Path | None, typer.Option("--textures", help="Folder of real radar images whose looks --independent takes.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write an archive of simulated scenes whose fronts are known.
 
-    Sentinel-1 RTC and Landsat Collection 2 scenes as COGs with STAC items, an index, regions, and the truth.
+    Sentinel-1 RTC and Landsat Collection 2 scenes as COGs with STAC items, an index, regions, and the truth. With
+    --independent single SAR scenes of a generator that no training uses, in the layout scenes of `icefront score`.
 
     \b
     Example:  icefront simulate out/archive --seed 7
+              icefront simulate out/independent --independent 100
     """
+    if independent is not None:
+        _independent(out, independent, seed or 0, textures, as_json=as_json)
+        return
+    if textures is not None:
+        raise ConfigError("--textures gives looks to the scenes of --independent; name both")
     from icefront_dask.simulate.archive import write_archive
     from icefront_dask.simulate.plan import demo_plan, small_plan
 
@@ -56,6 +70,16 @@ def simulate(
         },
         as_json=as_json,
     )
+
+
+def _independent(out: Path, count: int, seed: int, textures: Path | None, *, as_json: bool) -> None:
+    from icefront_dask.simulate.independent.scenes import write_scenes
+
+    with progress() as report:
+        names = write_scenes(
+            out, count, seed=seed, textures=textures, progress=lambda done, total: report("scenes", done, total)
+        )
+    result({"scenes": len(names), "first": names[0], "last": names[-1], "output": out}, as_json=as_json)
 
 
 def search(

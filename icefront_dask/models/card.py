@@ -38,13 +38,18 @@ class Card(BaseModel):
         description="variables that can serve as the first channel, in order of preference"
     )
     cross: tuple[str, ...] = Field((), description="variables that can serve as the second channel, where present")
+    cross_required: bool = Field(default=False, description="whether it is of use with a second channel only")
     outputs: tuple[str, ...] = ("ice", "front")
+    protocol: str = Field("icefront", description="how it is applied, see icefront_dask.models.protocols")
     scaling: str
     stride: int
     receptive_radius: int
     shift_equivariant: bool
     pixel_size_m: tuple[float, float] = Field(description="range of pixel sizes seen in training")
     training_data: tuple[str, ...]
+    training_glaciers: tuple[str, ...] | None = Field(
+        None, description="whose labelled scenes it or its initial weights have seen; null where that is not known"
+    )
     licence: str
     seed: int
     simulated_seeds: tuple[tuple[int, int], ...] = Field(description="ranges [first, last] of the simulator's seeds")

@@ -126,8 +126,11 @@ def load(name: str) -> LoadedModel:
     return LoadedModel(network.to(memory_format=torch.channels_last), found)  # type: ignore[call-overload]
 
 
-def choose(variables: Iterable[str], calibration: str | None = None) -> str:
-    """Name of the packaged model for a cube's variables.
+def choose(variables: Iterable[str], calibration: str | None = None, *, cross_seen: bool = True) -> str:
+    """Name of the packaged model for a cube's variables, the first of ``icefront.models.order`` that is of use.
+
+    A model whose card requires a cross-polarised channel is of use where there is one that says something; so the
+    order ``co+cross``, ``co``, optical is IceLines' rule (Baumhoer et al. 2023, Sci. Data 10, 138).
 
     Parameters
     ----------
@@ -135,6 +138,9 @@ def choose(variables: Iterable[str], calibration: str | None = None) -> str:
         Of the closed list (``hh hv vv vh``; ``green red nir swir16 pan thermal``; ``grey``).
     calibration : str, optional
         gamma0 | sigma0 | reflectance | uncalibrated; the robust scores of the shipped networks need none.
+    cross_seen : bool, default True
+        Whether the cross-polarised band, where there is one, lies above its noise floor
+        (`icefront_dask.models.polarisation.floor_share`).
 
     Raises
     ------
@@ -144,11 +150,19 @@ def choose(variables: Iterable[str], calibration: str | None = None) -> str:
     present = set(variables)
     order: Sequence[str] = section("models")["order"]
     for name in order:
-        if present & set(card(name).primary):
+        found = card(name)
+        crossed = cross_seen and bool(present & set(found.cross))
+        if present & set(found.primary) and (crossed or not found.cross_required):
             return name
-    needs = "; ".join(f"{name} needs one of {', '.join(card(name).primary)}" for name in order)
+    needs = "; ".join(_needs(name) for name in order)
     raise ModelMismatchError(
         f"no model takes the variables {', '.join(sorted(present)) or '(none)'}"
         + (f" ({calibration})" if calibration else "")
         + f": {needs}; rename a variable or name a model of your own"
     )
+
+
+def _needs(name: str) -> str:
+    found = card(name)
+    also = f" and, above its noise floor, one of {', '.join(found.cross)}" if found.cross_required else ""
+    return f"{name} needs one of {', '.join(found.primary)}{also}"

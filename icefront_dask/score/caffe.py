@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["CLASSES", "caffe_files", "describe", "read_bounding_box", "read_caffe", "read_zones"]
+__all__ = ["CLASSES", "caffe_files", "describe", "read_bounding_box", "read_caffe", "read_zones", "zones_of"]
 
 CLASSES = {"na": 0, "rock": 1, "glacier": 2, "ocean": 3}
 _GREY = {0: 0, 64: 1, 127: 2, 254: 3}
@@ -100,6 +100,11 @@ def read_bounding_box(file: Path) -> tuple[int, int, int, int]:
     if top >= bottom or left >= right:
         raise InputError(f"{file}: the box from ({left}, {top}) to ({right}, {bottom}) is empty")
     return top, left, bottom, right
+
+
+def zones_of(image: Path) -> Path:
+    """Return where the zones of an image lie."""
+    return image.parents[2] / "zones" / image.parent.name / f"{image.stem}_zones.png"
 
 
 def read_zones(file: Path) -> NDArray[np.uint8]:

@@ -97,6 +97,7 @@ def read_calfin(folder: Path, images: Mapping[str, Path], masks: Mapping[str, Pa
                 shape,
                 shapely.LineString(pixel_path(pixels)),
                 pixels,
+                fjord=outlines[0] if outlines else None,
                 attributes={key: attributes[key] for key in ("glacier", "sensor", "year")},
             )
         )

@@ -45,6 +45,8 @@ class Sample:
         Side of a pixel of an image without a georeference, metres, where the data set states it.
     box : tuple of int or None
         (top, left, bottom, right) in pixels: what lies outside is not scored.
+    fjord : Path or None
+        Image that is white where a front can be.
     attributes : dict
         What errors are broken down by: ``glacier``, ``sensor``, ``season``, ``resolution`` …
     """
@@ -60,6 +62,7 @@ class Sample:
     crs: str | None = None
     pixel_m: float | None = None
     box: tuple[int, int, int, int] | None = None
+    fjord: Path | None = None
     attributes: dict[str, str] = field(default_factory=dict, compare=False)
 
     def read(self) -> NDArray[np.float32]:

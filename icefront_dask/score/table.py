@@ -133,6 +133,7 @@ def score_lines(
     predictions: Mapping[str, BaseGeometry | None],
     dataset: Dataset,
     *,
+    pixels: Mapping[str, NDArray[np.float64]] | None = None,
     points: int = 1000,
     draws: int = 1000,
     seed: int = 0,
@@ -146,6 +147,9 @@ def score_lines(
         right, y down, the centre of the corner pixel at 0.5, 0.5), or None where no front was found.
     dataset : Dataset
         From :func:`icefront_dask.score.layouts.read_dataset`.
+    pixels : mapping of str to (n, 2) ndarray, optional
+        The predicted fronts' pixels (centres) instead of those of the lines, of methods that give pixels; the
+        measures over paths are those of the lines.
     points : int, default 1000
         Points of the index-matched distance.
     draws, seed : int
@@ -170,7 +174,7 @@ def score_lines(
     rows: list[dict[str, Any]] = []
     pools: dict[str, list[NDArray[np.float64]]] = {unit: [] for unit in _UNITS}
     for sample in dataset:
-        row, distances = _score(sample, predictions[sample.name], points)
+        row, distances = _score(sample, predictions[sample.name], (pixels or {}).get(sample.name), points)
         rows.append(row)
         for unit in _UNITS:
             pools[unit].append(distances[unit])
@@ -219,12 +223,14 @@ def _breakdown(
 
 
 def _score(
-    sample: Sample, line: BaseGeometry | None, points: int
+    sample: Sample, line: BaseGeometry | None, pixels: NDArray[np.float64] | None, points: int
 ) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
     truth, line = _in_box(sample.truth, sample.box), _in_box(line, sample.box)
     if truth is None:
         raise InputError(f"{sample.label}: the true front lies outside its bounding box {sample.box}")
-    predicted = np.empty((0, 2)) if line is None else _pixels_in_box(line_pixels(line), sample.box)
+    predicted = np.empty((0, 2))
+    if line is not None:
+        predicted = _pixels_in_box(line_pixels(line) if pixels is None else pixels, sample.box)
     true = line_pixels(truth) if sample.true_pixels is None else _pixels_in_box(sample.true_pixels, sample.box)
     paths = longest_path(line), longest_path(truth)
     row: dict[str, Any] = {

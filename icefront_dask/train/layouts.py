@@ -9,7 +9,7 @@ import numpy as np
 
 from icefront_dask.errors import ConfigError, InputError
 from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, to_decibel
-from icefront_dask.score.caffe import CLASSES, caffe_files, describe, read_zones
+from icefront_dask.score.caffe import CLASSES, caffe_files, describe, read_zones, zones_of
 from icefront_dask.score.calfin import calfin_files, front_of_mask
 from icefront_dask.score.calfin import describe as describe_calfin
 from icefront_dask.score.files import existing_folder, matched, open_image
@@ -87,7 +87,7 @@ def _caffe(data: Data) -> list[Entry]:
     matched(images, fronts, folder, layout)
     found = []
     for name, image in images.items():
-        zones = image.parents[2] / "zones" / image.parent.name / f"{name}_zones.png"
+        zones = zones_of(image)
         if not zones.is_file():
             raise InputError(f"{zones}: no zones for {image}; layout {layout}")
         _caffe_line(fronts[name])

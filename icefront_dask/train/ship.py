@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from icefront_dask.errors import ConfigError
 from icefront_dask.models import registry
 from icefront_dask.models.card import Card
+from icefront_dask.models.protocols import OWN, PROTOCOLS
 from icefront_dask.models.weights import sha256_of
+from icefront_dask.train.layouts import entries
+from icefront_dask.train.pairs import glacier_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.train.config import TrainConfig
 
-__all__ = ["SIMULATED", "seeds_of", "ship"]
+__all__ = ["SIMULATED", "card_of", "glaciers_of", "protocol_of", "seeds_of", "ship"]
 
 MAX_SHIPPED_BYTES = 16 * 2**20
 _PAIRS = (
@@ -26,6 +30,13 @@ _PAIRS = (
 SIMULATED = (
     "scenes of this package's simulator: SAR backscatter (co- and cross-polarised) and near-infrared reflectance"
 )
+
+
+_SUMMARY = (
+    "Ice and front of glaciers and ice shelves in one band of SAR or optical imagery, with a second "
+    "(cross-polarised) band where there is one"
+)
+_SCALING = "SAR in dB; robust score (median, 1.4826 MAD of the scene's valid pixels) clipped to +-4; invalid 0"
 
 
 def seeds_of(config: TrainConfig) -> tuple[int, int]:
@@ -67,34 +78,115 @@ def ship(
     """
     if (size := weights.stat().st_size) > MAX_SHIPPED_BYTES:
         raise ValueError(f"{weights.name}: {size} bytes are more than the {MAX_SHIPPED_BYTES} that may ship")
-    last = configs[-1]
-    options = {key: value for key, value in last.architecture_options.items() if key != "deep_supervision"}
-    network = registry.build(last.architecture, options)
-    data = ([_PAIRS] if last.mix.pairs else []) + ([SIMULATED] if last.mix.sar + last.mix.optical else [])
-    card = Card(
-        name=name,
-        version=version,
-        summary="Ice and front of glaciers and ice shelves in one band of SAR or optical imagery, with a second "
-        "(cross-polarised) band where there is one",
-        sha256=sha256_of(weights),
-        architecture=last.architecture,
-        architecture_options=options,
-        primary=("hh", "vv", "nir", "grey", "red", "green", "pan"),
-        cross=("hv", "vh"),
-        scaling="SAR in dB; robust score (median, 1.4826 MAD of the scene's valid pixels) clipped to +-4; invalid 0",
-        stride=network.stride,
-        receptive_radius=network.receptive_radius,
-        shift_equivariant=network.shift_equivariant,
-        pixel_size_m=(10.0, 60.0),
-        training_data=tuple(data),
-        licence="Apache-2.0",
-        seed=last.seed,
-        simulated_seeds=tuple(seeds_of(config) for config in configs),
-        command=tuple(commands),
-        scores=scores,
-        known_failures=tuple(known_failures),
+    card = card_of(
+        configs, sha256_of(weights), name, version=version, commands=commands, scores=scores, failures=known_failures
     )
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(weights, folder / f"{name}.safetensors")
     (folder / f"{name}.json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return card
+
+
+def card_of(
+    configs: Sequence[TrainConfig],
+    sha256: str,
+    name: str,
+    *,
+    version: str = "0",
+    commands: Sequence[str] = (),
+    scores: dict[str, Any] | None = None,
+    failures: Sequence[str] = (),
+) -> Card:
+    """Return the card of weights that were trained in the stages of ``configs``.
+
+    What initial weights have seen counts as seen, where they have a card; without one it is not known.
+
+    Raises
+    ------
+    ConfigError
+        The task and the preprocessing are those of no protocol, so that the weights cannot be applied to an image.
+    """
+    last = configs[-1]
+    way = protocol_of(last)
+    own = way == OWN
+    options = {key: value for key, value in last.architecture_options.items() if key != "deep_supervision"}
+    network = registry.build(last.architecture, options)
+    first = _start(configs[0])
+    data = [text for config in configs for text in _data_of(config)]
+    if configs[0].init is not None:
+        before = (f"what {configs[0].init.name} has seen, which has no card",)
+        data = [*(before if first is None else first.training_data), *data]
+    return Card(
+        name=name,
+        version=version,
+        summary=_SUMMARY if own else f"A network of {last.architecture} by the protocol {way}",
+        sha256=sha256,
+        architecture=last.architecture,
+        architecture_options=options,
+        primary=("hh", "vv", "nir", "grey", "red", "green", "pan"),
+        cross=("hv", "vh"),
+        outputs=("ice", "front") if own else PROTOCOLS[way].outputs,
+        protocol=way,
+        scaling=_SCALING if own else f"preprocessing {last.preprocessing}, see icefront_dask.train.preparation",
+        stride=network.stride,
+        receptive_radius=network.receptive_radius,
+        shift_equivariant=network.shift_equivariant,
+        pixel_size_m=(10.0, 60.0),
+        training_data=tuple(dict.fromkeys(data)),
+        training_glaciers=_all_glaciers(configs, first),
+        licence="Apache-2.0" if own else "that of the training data allows",
+        seed=last.seed,
+        simulated_seeds=tuple(seeds_of(config) for config in configs),
+        command=tuple(commands),
+        scores=scores or {},
+        known_failures=tuple(failures),
+    )
+
+
+def protocol_of(config: TrainConfig) -> str:
+    """Return the protocol by which the weights of a training are applied.
+
+    Raises
+    ------
+    ConfigError
+        There is none.
+    """
+    if (config.task, config.preprocessing) == ("ice-front", "robust"):
+        return OWN
+    for name, way in PROTOCOLS.items():
+        if (way.task, way.preparation) == (config.task, config.preprocessing):
+            return name
+    raise ConfigError(
+        f"task {config.task} with preprocessing {config.preprocessing} is the way of no paper, so these weights cannot "
+        f"be scored; see icefront_dask.models.protocols for those that are known: {', '.join((OWN, *PROTOCOLS))}"
+    )
+
+
+def glaciers_of(config: TrainConfig) -> tuple[str, ...]:
+    """Return the glaciers whose labelled scenes a training sees, without those held out."""
+    found: set[str] = set()
+    if config.data is None and config.mix.pairs and config.pairs is not None:
+        found = {glacier_of(path.name) for path in (config.pairs / "labels_1px").glob("*_Front.png")}
+    elif config.data is not None and config.data.layout != "simulated":
+        found = {entry.group for entry in entries(config.data)}
+    return tuple(sorted(found - set(config.hold_out)))
+
+
+def _start(config: TrainConfig) -> Card | None:
+    """Card of the weights that a training starts from; None where it starts from none or they have none."""
+    if config.init is None or not config.init.with_suffix(".json").is_file():
+        return None
+    return registry.card(str(config.init))
+
+
+def _all_glaciers(configs: Sequence[TrainConfig], first: Card | None) -> tuple[str, ...] | None:
+    if configs[0].init is not None and (first is None or first.training_glaciers is None):
+        return None
+    seen = {glacier for config in configs for glacier in glaciers_of(config)}
+    return tuple(sorted(seen | set(first.training_glaciers or () if first is not None else ())))
+
+
+def _data_of(config: TrainConfig) -> list[str]:
+    if config.data is not None:
+        return [SIMULATED if config.data.layout == "simulated" else f"a data set of layout {config.data.layout}"]
+    return ([_PAIRS] if config.mix.pairs else []) + ([SIMULATED] if config.mix.sar + config.mix.optical else [])

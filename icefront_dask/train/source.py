@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from icefront_dask.errors import ConfigError
+from icefront_dask.models.windows import grid
 from icefront_dask.train.labelled import cut
 from icefront_dask.train.layouts import entries
-from icefront_dask.train.preparation import grid, preparation
+from icefront_dask.train.preparation import preparation
 from icefront_dask.train.published_augment import augmentation
 from icefront_dask.train.tasks import build_task
 
@@ -123,6 +124,12 @@ class _Maker:
         self, entry: Entry, at: tuple[int, int] | None, rng: np.random.Generator | None
     ) -> tuple[NDArray[Any], ...]:
         size = self.config.crop_px
+        if min(entry.shape) < self.way.least_px:
+            least = self.way.least_px
+            raise ConfigError(
+                f"{entry.name}: {entry.shape} px; preprocessing {self.config.preprocessing} trains on images with both "
+                f"sides >= {least}"
+            )
         window = self.shelf.get(entry, self.way.prepare)
         if at is not None:
             window = cut(window, *at, size, size)

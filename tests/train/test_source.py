@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from icefront_dask.errors import ConfigError
+from icefront_dask.models.windows import grid
 from icefront_dask.train.config import Data, TrainConfig, Validation
-from icefront_dask.train.preparation import grid
 from icefront_dask.train.published_augment import AUGMENTATIONS
 from icefront_dask.train.source import LabelledBatches, read_source, validation_batches
 from tests.train import trees
