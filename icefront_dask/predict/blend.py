@@ -96,6 +96,22 @@ def predict_tiled(
         NaN where ``plan.needed`` is false. (0, H, W) where no tile was needed.
     """
     padded = pad_scene(scene, plan)
+    if len(plan.tiles) == len(plan.rows) == len(plan.columns) == 1 and plan.tile_shape == plan.padded:
+        total = forward(padded[None])[0]
+    else:
+        total = _blended(padded, plan, forward, window, batch)
+    end = [plan.margin + side for side in plan.shape]
+    result = total[:, plan.margin : end[0], plan.margin : end[1]]
+    return result if plan.needed.all() else np.where(plan.needed, result, np.float32(np.nan))
+
+
+def _blended(
+    padded: NDArray[np.float32],
+    plan: TilePlan,
+    forward: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    window: Window,
+    batch: int,
+) -> NDArray[np.float32]:
     rows, columns = axis_weights(plan.rows, window), axis_weights(plan.columns, window)
     total = np.zeros((0, *plan.padded), dtype=np.float32)
     for start in range(0, len(plan.tiles), batch):
@@ -104,7 +120,6 @@ def predict_tiled(
         if not total.size:
             total = np.zeros((answers.shape[1], *plan.padded), dtype=np.float32)
         for tile, answer in zip(tiles, answers, strict=True):
-            total[:, *plan.window(tile)] += answer * (rows[tile.row][:, None] * columns[tile.column])
-    end = [plan.margin + side for side in plan.shape]
-    result = total[:, plan.margin : end[0], plan.margin : end[1]]
-    return np.where(plan.needed, result, np.float32(np.nan))
+            np.multiply(answer, rows[tile.row][:, None] * columns[tile.column], out=answer)
+            total[:, *plan.window(tile)] += answer
+    return total

@@ -9,19 +9,24 @@ This file imports neither xarray nor dask.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import torch
+from torch import nn
 
 from icefront_dask.errors import ConfigError, DependencyError
+from icefront_dask.predict.halo import aligned_halo
+from icefront_dask.predict.published import PublishedWindow, published_window
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
 
-__all__ = ["ENGINES", "TURN", "Engine", "Kind", "make_engine", "resolve_engine", "stated"]
+    from icefront_dask.models.card import Card
+
+__all__ = ["ENGINES", "TURN", "Engine", "Facts", "Kind", "make_engine", "resolve_engine"]
 
 
 class Kind(NamedTuple):
@@ -59,11 +64,17 @@ class Engine(Protocol):
         Sides of a batch are multiples of it.
     receptive_radius : int
         Pixels on each side of an output pixel that can change it.
+    halo : int
+        Pixels beyond an aligned tile's edge that can change it, a multiple of the stride.
+    windows : PublishedWindow or None
+        How a network that is not shift-equivariant is to be shown a scene.
     """
 
     name: str
     stride: int
     receptive_radius: int
+    halo: int
+    windows: PublishedWindow | None
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
@@ -107,40 +118,53 @@ def resolve_engine(name: str = "auto") -> str:
     return name
 
 
-def stated(network: nn.Module, stride: int | None, receptive_radius: int | None) -> tuple[int, int]:
-    """Return stride and receptive radius of a network, or those given instead."""
-    own: Any = network
-    return (
-        int(own.stride if stride is None else stride),
-        int(own.receptive_radius if receptive_radius is None else receptive_radius),
-    )
+@dataclass(frozen=True)
+class Facts:
+    """What an engine states of its network; see `Engine` for the fields."""
+
+    stride: int
+    receptive_radius: int
+    halo: int
+    windows: PublishedWindow | None = None
+
+    @classmethod
+    def of(cls, network: nn.Module, card: Card | None = None) -> Facts:
+        """Return what the card says, or else the network itself, with the halo measured.
+
+        Parameters
+        ----------
+        network : torch.nn.Module
+            In evaluation mode, with the attributes ``stride``, ``receptive_radius`` and, where it is not
+            shift-equivariant, ``shift_equivariant``.
+        card : Card, optional
+        """
+        own: Any = network if card is None else card
+        stride, radius = int(own.stride), int(own.receptive_radius)
+        rounded = -(-radius // stride) * stride
+        if not getattr(own, "shift_equivariant", True):
+            return cls(stride, radius, rounded, published_window("" if card is None else card.architecture))
+        channels = next((layer.in_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)), 3)
+        return cls(stride, radius, aligned_halo(network, channels, stride, radius) or rounded)
 
 
-def make_engine(
-    network: nn.Module,
-    name: str,
-    threads: int | None = None,
-    *,
-    stride: int | None = None,
-    receptive_radius: int | None = None,
-) -> Engine:
+def make_engine(network: nn.Module, name: str, threads: int | None = None, *, card: Card | None = None) -> Engine:
     """Return an engine that runs a copy of a network.
 
     Parameters
     ----------
     network : torch.nn.Module
-        (N, C, H, W) float32 → (N, K, H, W) logits, with the attributes ``stride`` and ``receptive_radius``.
+        (N, C, H, W) float32 → (N, K, H, W) logits.
     name : str
         A key of `ENGINES`.
     threads : int, optional
         Threads of a forward pass on the CPU; the library's own number by default.
-    stride, receptive_radius : int, optional
-        Instead of those of the network.
+    card : Card, optional
+        States stride and receptive radius instead of the network's attributes.
     """
     if ENGINES[resolve_engine(name)].library == "openvino":
         from icefront_dask.predict.openvino_engine import OpenVINOEngine
 
-        return OpenVINOEngine(network, name, threads, stride=stride, receptive_radius=receptive_radius)
+        return OpenVINOEngine(network, name, threads, card=card)
     from icefront_dask.predict.torch_engine import TorchEngine
 
-    return TorchEngine(network, name, threads, stride=stride, receptive_radius=receptive_radius)
+    return TorchEngine(network, name, threads, card=card)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from icefront_dask.predict.engine import ENGINES, TURN, stated
+from icefront_dask.predict.engine import ENGINES, TURN, Facts
 from icefront_dask.predict.torch_engine import fold_batch_norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
+
+    from icefront_dask.models.card import Card
 
 __all__ = ["OpenVINOEngine"]
 
@@ -34,8 +36,8 @@ class OpenVINOEngine:
         A key of `icefront_dask.predict.engine.ENGINES` whose library is openvino.
     threads : int, optional
         Threads of a forward pass; PyTorch's own number by default.
-    stride, receptive_radius : int, optional
-        Instead of those of the network.
+    card : Card, optional
+        States stride and receptive radius instead of the network's attributes.
     """
 
     def __init__(
@@ -44,14 +46,20 @@ class OpenVINOEngine:
         name: str,
         threads: int | None = None,
         *,
-        stride: int | None = None,
-        receptive_radius: int | None = None,
+        card: Card | None = None,
     ) -> None:
         self.name = name
         self.threads = threads or torch.get_num_threads()
-        self.stride, self.receptive_radius = stated(network, stride, receptive_radius)
         plain = fold_batch_norm(copy.deepcopy(network).eval()).cpu().float()
+        facts = Facts.of(plain, card)
+        self.stride, self.receptive_radius, self.halo, self.windows = (
+            facts.stride,
+            facts.receptive_radius,
+            facts.halo,
+            facts.windows,
+        )
         self._network = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self._graph: Any = None
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,8 +77,12 @@ class OpenVINOEngine:
         import openvino
 
         precision = {"fp32": "f32", "bf16": "bf16"}[ENGINES[self.name].precision]
-        with torch.inference_mode():
-            graph = openvino.convert_model(self._network, example_input=torch.zeros(shape), input=[list(shape)])
+        if self._graph is None:
+            example = torch.zeros(1, shape[1], 4 * self.stride, 4 * self.stride)
+            with torch.inference_mode():
+                self._graph = openvino.convert_model(self._network, example_input=example)
+        graph = self._graph.clone()
+        graph.reshape(list(shape))
         self._compiled[shape] = openvino.Core().compile_model(
             graph,
             "CPU",

@@ -10,6 +10,7 @@ from icefront_dask.config import section
 from icefront_dask.errors import ConfigError
 from icefront_dask.predict.blend import Window
 from icefront_dask.predict.engine import resolve_engine
+from icefront_dask.predict.published import PublishedWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +26,10 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "passes": get_args(Passes),
     "tta": get_args(Augmentation),
 }
-_AUTO = ("halo_px", "threads")
-_COUNTS = ("tile_px", "batch", "one_tile_px", *_AUTO)
-_COUNTS_OR_0 = ("overlap_px", "margin_px")
+_AUTO = ("halo_px", "threads", "tile_px", "overlap_px", "window")
+_COUNTS = ("tile_px", "batch", "one_tile_px", "block_px", "halo_px", "threads")
+_COUNTS_OR_0 = ("overlap_px", "margin_px", "dropout_members")
+_TILE_PX = 2304
 _LENGTHS = ("coarse_px_per_fjord", "coarse_max_pixel_m")
 _LENGTHS_OR_0 = ("band_m", "band_coarse_px")
 _SHARES = ("band_front", "coarse_weight", "cross_floor_share")
@@ -37,18 +39,19 @@ _SHARES = ("band_front", "coarse_weight", "cross_floor_share")
 class PredictOptions:
     """Section ``predict`` of the configuration, resolved: every key is explained in ``icefront.yaml``.
 
-    ``halo_px`` and ``threads`` are None where set to ``auto``: the network's receptive radius, and the
-    threads of the Dask worker, or PyTorch's own number outside one.
+    None stands for ``auto``: ``halo_px`` is what makes aligned tiles exact, ``threads`` those of the Dask worker, or
+    PyTorch's own number outside one; `settled` gives values to ``tile_px``, ``overlap_px`` and ``window``.
     """
 
     engine: str
     threads: int | None
-    tile_px: int
+    tile_px: int | None
     halo_px: int | None
-    overlap_px: int
+    overlap_px: int | None
     margin_px: int
-    window: Window
+    window: Window | None
     batch: int
+    block_px: int
     passes: Passes
     one_tile_px: int
     coarse_px_per_fjord: float
@@ -60,12 +63,42 @@ class PredictOptions:
     cross_floor_share: float
     tta: Augmentation
     scales: tuple[float, ...]
+    members: tuple[str, ...]
+    dropout_members: int
     extra: tuple[str, ...]
+    windows: bool = False
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         for key, allowed in _CHOICES.items():
-            if getattr(self, key) not in allowed:
+            if getattr(self, key) not in allowed and not (key in _AUTO and getattr(self, key) is None):
                 raise ConfigError(f"no {getattr(self, key)!r} for predict.{key}; there are: {', '.join(allowed)}")
+        if unknown := sorted(set(self.extra) - set(EXTRA_LAYERS)):
+            raise ConfigError(f"no {', '.join(unknown)} for predict.extra; there are: {', '.join(EXTRA_LAYERS)}")
+        if self.block_px < self.one_tile_px:
+            raise ConfigError(
+                f"predict.block_px is {self.block_px}; it must not be below predict.one_tile_px, {self.one_tile_px}"
+            )
+
+    def settled(self, published: PublishedWindow | None) -> PredictOptions:
+        """Return the options for a network: tiles with a halo, or windows as published.
+
+        Parameters
+        ----------
+        published : PublishedWindow or None
+            Of a network that is not shift-equivariant; None for one that is.
+        """
+        own = PublishedWindow(_TILE_PX, 0, "hann") if published is None else published
+        return dataclasses.replace(
+            self,
+            tile_px=own.window_px if self.tile_px is None else self.tile_px,
+            overlap_px=own.overlap_px if self.overlap_px is None else self.overlap_px,
+            window=own.blend if self.window is None else self.window,
+            passes="fine" if published is not None and self.passes == "auto" else self.passes,
+            windows=published is not None,
+        )
+
+    def _check_numbers(self) -> None:
         for key in (*_COUNTS, *_COUNTS_OR_0):
             _check_number(key, getattr(self, key), zero=key in _COUNTS_OR_0, whole=True)
         for key in (*_LENGTHS, *_LENGTHS_OR_0):
@@ -79,8 +112,6 @@ class PredictOptions:
             raise ConfigError(
                 f"predict.scales is {list(self.scales)}; it needs numbers between 0.25 and 4, such as [1.0]"
             )
-        if unknown := sorted(set(self.extra) - set(EXTRA_LAYERS)):
-            raise ConfigError(f"no {', '.join(unknown)} for predict.extra; there are: {', '.join(EXTRA_LAYERS)}")
 
 
 def _check_number(key: str, value: Any, *, zero: bool, whole: bool = False) -> None:
@@ -114,7 +145,8 @@ def resolve_options(settings: Mapping[str, Any] | None = None, **overrides: Any)
     for key in _AUTO:
         if values[key] == "auto":
             values[key] = None
-    for key in ("scales", "extra"):
+    for key in ("scales", "extra", "members"):
         entry = values[key]
         values[key] = tuple(entry) if isinstance(entry, (list, tuple)) else (entry,)
-    return PredictOptions(**{field.name: values[field.name] for field in dataclasses.fields(PredictOptions)})
+    names = [field.name for field in dataclasses.fields(PredictOptions) if field.name in values]
+    return PredictOptions(**{name: values[name] for name in names})

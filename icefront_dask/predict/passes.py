@@ -1,4 +1,4 @@
-"""One pass of a network over a scene: test-time augmentation, several scales, tiles.
+"""One pass of a network over a scene or a part of it: members, several scales, tiles.
 
 This file imports neither xarray nor dask.
 """
@@ -11,66 +11,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from scipy.ndimage import binary_dilation
-from scipy.special import expit
 from torch.nn.functional import interpolate
 
 from icefront_dask.predict.blend import predict_tiled
-from icefront_dask.predict.tiles import plan_tiles
+from icefront_dask.predict.members import Spread, augmented
+from icefront_dask.predict.memory import Allowance, is_out_of_memory
+from icefront_dask.predict.tiles import TilePlan, plan_tiles, plan_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from icefront_dask.predict.engine import Engine
-    from icefront_dask.predict.options import Augmentation, PredictOptions
+    from icefront_dask.predict.options import PredictOptions
 
-__all__ = ["PassResult", "augmented", "resample", "run_pass"]
-
-_TURNS: dict[str, tuple[tuple[int, bool], ...]] = {
-    "none": ((0, False),),
-    "flips": ((0, False), (0, True), (2, False), (2, True)),
-    "dihedral": tuple((turn, flip) for flip in (False, True) for turn in range(4)),
-}
+__all__ = ["PassResult", "resample", "run_pass"]
 
 
 @dataclass(frozen=True)
 class PassResult:
     """What a pass gives: (H, W) float32 arrays, NaN where nothing was asked for.
 
-    ``ice`` and ``front`` are means of the members' probabilities, ``ice_std`` is their standard deviation (a
-    member is one augmentation at one scale). ``computed_pixels`` counts those which passed through the
-    network.
+    ``ice`` and ``front`` are means of the members' probabilities, ``ice_std`` is the standard deviation of P(ice)
+    (a member is one network, one augmentation, one scale). ``computed_pixels`` counts those which passed through a
+    network, once for all members of a scale. ``batch_changed`` says that memory did not suffice for the batch or
+    the tiles that were asked for, and smaller ones were taken.
     """
 
     ice: NDArray[np.float32]
     front: NDArray[np.float32]
     ice_std: NDArray[np.float32]
     computed_pixels: int
-
-
-def augmented(
-    engine: Callable[[NDArray[np.float32]], NDArray[np.float32]], augmentation: Augmentation = "none"
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return a forward function which averages probabilities over turned and mirrored copies of its input.
-
-    It maps (N, C, h, w) to (N, 3, h, w) float32: means of P(ice), P(front) and P(ice)². Members are added up
-    one by one, so that memory does not grow with their number.
-    """
-    turns = _TURNS[augmentation]
-
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        total = np.zeros((len(batch), 3, *batch.shape[2:]), dtype=np.float32)
-        for turn, flip in turns:
-            source = np.rot90(batch[..., ::-1] if flip else batch, turn, axes=(2, 3))
-            answer = np.rot90(expit(engine(np.ascontiguousarray(source))), -turn, axes=(2, 3))
-            answer = answer[..., ::-1] if flip else answer
-            total[:, :2] += answer
-            total[:, 2] += answer[:, 0] ** 2
-        total /= len(turns)
-        return total
-
-    return forward
+    batch_changed: bool = False
 
 
 def resample(layers: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -86,56 +59,110 @@ def resample(layers: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.
 
 def run_pass(
     channels: NDArray[np.float32],
-    engine: Engine,
+    engines: Sequence[Engine],
     options: PredictOptions,
     needed: NDArray[np.bool_] | None = None,
     *,
     tile_px: int | None = None,
+    origin: tuple[int, int] = (0, 0),
+    scene: tuple[int, int] | None = None,
 ) -> PassResult:
-    """Predict a scene, or the needed part of it, at one pixel size.
+    """Predict a scene or a part of it, or what is needed of it, at one pixel size.
 
     Parameters
     ----------
-    channels : (3, H, W) float32 ndarray
-        The network's input (`icefront_dask.models.normalise`), finite; the last channel is validity.
-    engine : Engine
-        The network.
+    channels : (C, H, W) float32 ndarray
+        The networks' input (`icefront_dask.models.normalise`), finite; the last channel is validity.
+    engines : sequence of Engine
+        The networks, of one stride and one halo; several give an ensemble.
     options : PredictOptions
+        Settled for the networks.
     needed : (H, W) bool ndarray, optional
         Pixels whose values are wanted; all by default.
     tile_px : int, optional
-        Instead of that of the options.
+        Sees everything in tiles of at most this side, instead of as the options say.
+    origin : (int, int)
+        First row and column of the part in the scene.
+    scene : (int, int), optional
+        Rows and columns of the scene; those of the part by default.
 
     Returns
     -------
     PassResult
+
+    Raises
+    ------
+    MemoryError
+        If the smallest batch and tile are too large.
     """
     shape = (channels.shape[1], channels.shape[2])
     wanted = np.ones(shape, dtype=bool) if needed is None else needed
-    forward = augmented(engine, options.tta)
-    total = np.zeros((3, *shape), dtype=np.float32)
-    computed = 0
+    assert options.tile_px is not None
+    assert options.window is not None
+    forward = augmented(engines, options.tta)
+    allowance = Allowance(options.batch, options.tile_px if tile_px is None else tile_px)
+    means, within, computed = Spread(), np.zeros(shape, dtype=np.float32), 0
     for scaled, part in _scaled(channels, wanted, options.scales):
-        plan = plan_tiles(
-            (scaled.shape[1], scaled.shape[2]),
+        while True:
+            plan = _plan(scaled, part, engines[0], options, allowance.tile_px, tile_px is not None, origin, scene)
+            if not plan.tiles:
+                break
+            try:
+                answer = predict_tiled(scaled, plan, forward, window=options.window, batch=allowance.batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                allowance = allowance.less(plan, engines[0], fixed=options.windows, error=error)
+                continue
+            if answer.shape[1:] != shape:
+                answer = resample(np.nan_to_num(answer), shape)
+            within += answer[2]
+            means.add(torch.from_numpy(answer[:2]))
+            computed += plan.computed_pixels
+            break
+    if not means.count:
+        nothing = np.full(shape, np.nan, dtype=np.float32)
+        return PassResult(nothing, nothing, nothing, 0, allowance.changed)
+    total = means.layers().numpy()
+    spread = np.sqrt(np.maximum(within / means.count + total[2], 0))
+    if not wanted.all():
+        total[:, ~wanted] = np.nan
+        spread[~wanted] = np.nan
+    return PassResult(total[0], total[1], spread, computed, allowance.changed)
+
+
+def _plan(
+    scaled: NDArray[np.float32],
+    part: NDArray[np.bool_],
+    engine: Engine,
+    options: PredictOptions,
+    tile_px: int,
+    one_tile: bool,
+    origin: tuple[int, int],
+    scene: tuple[int, int] | None,
+) -> TilePlan:
+    shape = (scaled.shape[1], scaled.shape[2])
+    overlap = options.overlap_px or 0
+    if options.windows and not one_tile:
+        own = shape == part.shape and options.scales == (1.0,)
+        return plan_windows(
+            shape,
             stride=engine.stride,
-            halo=engine.receptive_radius if options.halo_px is None else options.halo_px,
-            tile_px=options.tile_px if tile_px is None else tile_px,
-            overlap=options.overlap_px,
-            margin=options.margin_px,
+            window_px=tile_px,
+            overlap=overlap,
             needed=part,
+            origin=origin if own else (0, 0),
+            scene=scene if own else None,
         )
-        if not plan.tiles:
-            continue
-        answer = predict_tiled(scaled, plan, forward, window=options.window, batch=options.batch)
-        if answer.shape[1:] != shape:
-            answer = resample(np.nan_to_num(answer), shape)
-        total += answer
-        computed += plan.computed_pixels
-    total /= len(options.scales)
-    total[:, ~wanted] = np.nan
-    spread = np.sqrt(np.maximum(total[2] - total[0] ** 2, 0))
-    return PassResult(total[0], total[1], spread, computed)
+    return plan_tiles(
+        shape,
+        stride=engine.stride,
+        halo=engine.halo if options.halo_px is None else options.halo_px,
+        tile_px=tile_px,
+        overlap=0 if options.windows else overlap,
+        margin=options.margin_px,
+        needed=part,
+    )
 
 
 def _scaled(

@@ -9,36 +9,49 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from distributed import WorkerPlugin, get_worker
 
 from icefront_dask.errors import WeightsError
 from icefront_dask.models import registry
+from icefront_dask.predict.dropout import dropped
 from icefront_dask.predict.engine import make_engine
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
 
     from icefront_dask.models.card import Card
+    from icefront_dask.models.registry import LoadedModel
     from icefront_dask.predict.engine import Engine
 
-__all__ = ["ModelPlugin", "WorkerModel", "get_model", "load_counts", "register_model"]
+__all__ = ["Members", "ModelPlugin", "WorkerModel", "get_model", "load_counts", "register_model"]
 
 _LOCK = threading.Lock()
-_MODELS: dict[tuple[str, str, int | None], WorkerModel] = {}
+_MODELS: dict[tuple[object, ...], WorkerModel] = {}
 _LOADS: Counter[tuple[str, str]] = Counter()
+
+Members: TypeAlias = tuple[tuple[str, str], ...]
+"""Name and SHA-256 of the further networks of an ensemble."""
 
 
 @dataclass(frozen=True)
 class WorkerModel:
-    """A model ready to run in this process."""
+    """A model, or an ensemble of several, ready to run in this process."""
 
-    engine: Engine
+    engines: tuple[Engine, ...]
     card: Card
 
 
-def get_model(name: str, sha256: str, engine: str, threads: int | None = None) -> WorkerModel:
+def get_model(
+    name: str,
+    sha256: str,
+    engine: str,
+    threads: int | None = None,
+    *,
+    members: Members = (),
+    dropout_members: int = 0,
+) -> WorkerModel:
     """Return a model, loaded at the first call of this process.
 
     Parameters
@@ -52,30 +65,42 @@ def get_model(name: str, sha256: str, engine: str, threads: int | None = None) -
     threads : int, optional
         Threads of a forward pass; by default those of the Dask worker that runs this, or PyTorch's own number
         outside one.
+    members : tuple of (str, str)
+        Name and SHA-256 of further weights, which make an ensemble with the first.
+    dropout_members : int
+        From 1 on: so many networks with channels dropped, in place of each whole one.
 
     Raises
     ------
     WeightsError
         If this process finds no weights of that name, or others.
+    ModelMismatchError
+        If channels are to be dropped and a network was not trained so.
     """
     if threads is None:
         threads = _worker_threads()
-    key = (sha256, engine, threads)
+    key = (sha256, engine, threads, members, dropout_members)
     with _LOCK:
         if key not in _MODELS:
-            loaded = registry.load(name)
-            if loaded.sha256 != sha256:
-                raise WeightsError(
-                    f"model {name!r} has the SHA-256 {loaded.sha256[:12]}… in this process, and the work "
-                    f"needs {sha256[:12]}…; install the same weights on every worker, or plan anew"
-                )
-            _LOADS[name, sha256] += 1
-            card = loaded.card
-            runner = make_engine(
-                loaded.network, engine, threads, stride=card.stride, receptive_radius=card.receptive_radius
-            )
-            _MODELS[key] = WorkerModel(runner, card)
+            models = [_load(*which) for which in ((name, sha256), *members)]
+            engines = [
+                make_engine(network, engine, threads, card=model.card)
+                for model in models
+                for network in dropped(model.network, model.card, dropout_members)
+            ]
+            _MODELS[key] = WorkerModel(tuple(engines), models[0].card)
         return _MODELS[key]
+
+
+def _load(name: str, sha256: str) -> LoadedModel:
+    loaded = registry.load(name)
+    if loaded.sha256 != sha256:
+        raise WeightsError(
+            f"model {name!r} has the SHA-256 {loaded.sha256[:12]}… in this process, and the work "
+            f"needs {sha256[:12]}…; install the same weights on every worker, or plan anew"
+        )
+    _LOADS[name, sha256] += 1
+    return loaded
 
 
 def load_counts() -> dict[tuple[str, str], int]:
@@ -97,22 +122,51 @@ class ModelPlugin(WorkerPlugin):
 
     Parameters
     ----------
-    name, sha256, engine, threads
+    name, sha256, engine, threads, members, dropout_members
         As for `get_model`.
     """
 
-    def __init__(self, name: str, sha256: str, engine: str, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        sha256: str,
+        engine: str,
+        threads: int | None = None,
+        *,
+        members: Members = (),
+        dropout_members: int = 0,
+    ) -> None:
         self.model = name
         self.sha256 = sha256
         self.engine = engine
         self.threads = threads
-        self.name = f"icefront-model-{sha256[:12]}-{engine}-{threads or 'auto'}"
+        self.members = members
+        self.dropout_members = dropout_members
+        ensemble = "".join(f"+{digest[:8]}" for _, digest in members) + f"x{dropout_members}" * (dropout_members > 0)
+        self.name = f"icefront-model-{sha256[:12]}{ensemble}-{engine}-{threads or 'auto'}"
 
     def setup(self, worker: Worker) -> None:
         """Load the model with the worker's number of threads."""
-        get_model(self.model, self.sha256, self.engine, self.threads or int(worker.state.nthreads))
+        get_model(
+            self.model,
+            self.sha256,
+            self.engine,
+            self.threads or int(worker.state.nthreads),
+            members=self.members,
+            dropout_members=self.dropout_members,
+        )
 
 
-def register_model(client: Client, name: str, sha256: str, engine: str, threads: int | None = None) -> None:
+def register_model(
+    client: Client,
+    name: str,
+    sha256: str,
+    engine: str,
+    threads: int | None = None,
+    *,
+    members: Members = (),
+    dropout_members: int = 0,
+) -> None:
     """Load a model in every worker process that a client has or will have."""
-    client.register_plugin(ModelPlugin(name, sha256, engine, threads))
+    plugin = ModelPlugin(name, sha256, engine, threads, members=members, dropout_members=dropout_members)
+    client.register_plugin(plugin)

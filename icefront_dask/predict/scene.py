@@ -1,20 +1,29 @@
-"""One scene through a network: coarse for the context, fine where the front is.
+"""One scene through a network: coarse for the context, fine where the front is, part by part where it is large.
 
 This file imports neither xarray nor dask.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from icefront_dask.cube.quality import invalid
 from icefront_dask.errors import ModelMismatchError
-from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, channels, to_decibel
-from icefront_dask.predict.passes import resample, run_pass
+from icefront_dask.models.normalise import channels
+from icefront_dask.predict.context import (
+    Summary,
+    coarse_factor,
+    coarse_inside,
+    enlarge,
+    in_decibel,
+    make_context,
+)
+from icefront_dask.predict.parts import Part, scene_parts
+from icefront_dask.predict.passes import run_pass
 from icefront_dask.predict.tiles import round_up
 
 if TYPE_CHECKING:
@@ -22,59 +31,64 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from icefront_dask.predict.context import Context
     from icefront_dask.predict.engine import Engine
     from icefront_dask.predict.options import PredictOptions
-    from icefront_dask.predict.passes import PassResult
+
+    Image = NDArray[np.float32]
+    Mask = NDArray[np.bool_]
 
 __all__ = [
     "CROSS",
     "PRIMARY",
+    "Outline",
     "ScenePrediction",
     "choose_bands",
-    "coarse_factor",
-    "fjord_width_m",
+    "layout",
+    "outline",
     "predict_scene",
+    "scene_factor",
 ]
 
 _RADAR = ("hh", "vv")
 PRIMARY = (*_RADAR, "nir", "red", "green", "pan", "grey")
 CROSS = ("hv", "vh")
 _POWER = ("gamma0", "sigma0")
-_RAMP = 0.25
-"""Share of the band's half width over which the fine pass gives way to the coarse one."""
-_COARSE_VALID = 0.25
-"""A coarse pixel is valid from this share of valid pixels on."""
 
 
 @dataclass(frozen=True)
 class ScenePrediction:
-    r"""Probabilities of a scene; unpacks as ``ice, front = predict_scene(…)``.
+    r"""Probabilities of a scene or of a part of one; unpacks as ``ice, front = predict_scene(…)``.
 
     Attributes
     ----------
     ice, front : (H, W) float32 ndarray
         P(land or ice) and P(pixel within 1.5 px of the line); NaN where the scene is invalid.
     ice_std : (H, W) float32 ndarray
-        Spread of P(ice) over augmentations and scales, of the pass which decides; 0 with one member.
+        Spread of P(ice) over networks, augmentations and scales, of the pass which decides; 0 with one member.
     disagreement : (H, W) float32 ndarray
         \\|P(ice) fine - P(ice) coarse\\|; NaN where only one of the passes was made.
     factor : int
         Pixels of the scene along a side of a coarse one; 1 without a coarse pass.
     computed_pixels : int
-        Pixels that passed through the network, halos included; each augmentation goes over all of them.
+        Pixels that passed through the network, halos included, those of the coarse pass among them; each
+        augmentation and each further network goes over all of them.
     cross : bool
         Whether the cross-polarised band was used.
+    batch_changed : bool
+        Whether memory was short and smaller batches or tiles were taken.
     """
 
-    ice: NDArray[np.float32]
-    front: NDArray[np.float32]
-    ice_std: NDArray[np.float32]
-    disagreement: NDArray[np.float32]
+    ice: Image
+    front: Image
+    ice_std: Image
+    disagreement: Image
     factor: int
     computed_pixels: int
     cross: bool
+    batch_changed: bool = False
 
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+    def __iter__(self) -> Iterator[Image]:
         return iter((self.ice, self.front))
 
 
@@ -108,23 +122,176 @@ def choose_bands(
     return first, next((name for name in sorted(cross, key=lambda name: name != own) if name in there), None)
 
 
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a prediction before a pixel is read.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Rows and columns of the scene.
+    parts : list of Part
+        In row-major order.
+    factor : int
+        Pixels along a side of a coarse one, 1 without a coarse pass.
+    coarse : bool
+        Whether there is a coarse pass.
+    primary, cross : str or None
+        The bands.
+    power : bool
+        Whether they go through decibels.
+    pixel_size_m : float
+    engines : tuple of Engine
+    options : PredictOptions
+        Settled for the network.
+    fjord_mask : (H, W) bool ndarray or None
+    """
+
+    shape: tuple[int, int]
+    parts: list[Part]
+    factor: int
+    coarse: bool
+    primary: str
+    cross: str | None
+    power: bool
+    pixel_size_m: float
+    engines: tuple[Engine, ...]
+    options: PredictOptions
+    fjord_mask: Mask | None
+
+    def summary(self, part: Part, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> Summary:
+        """Sum up a part from the bands of what it answers for."""
+        layers = self._layers(bands, quality)
+        return Summary.of(layers, part, self.shape, self.factor, power=self.power, coarse=self.coarse)
+
+    def context(self, summaries: Sequence[Summary]) -> Context:
+        """Bring the summaries of all parts together; this makes the coarse pass."""
+        inside = coarse_inside(self.fjord_mask, self.factor) if self.coarse else None
+        return make_context(
+            summaries, self.parts, self.shape, self.factor, self.pixel_size_m, self.engines, self.options,
+            power=self.power, inside=inside,
+        )  # fmt: skip
+
+    def predict(
+        self, part: Part, context: Context, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None
+    ) -> ScenePrediction:
+        """Predict what a part answers for, from the bands of what it reads."""
+        crossed = len(context.scales) > 1
+        layers = self._layers(bands, quality)[: len(context.scales)]
+        valid = np.isfinite(layers[0])
+        inner = part.inner
+        shape = (part.rows.stop - part.rows.start, part.columns.stop - part.columns.start)
+        nothing = np.full(shape, np.nan, dtype=np.float32)
+        if not valid[inner].any():
+            return ScenePrediction(nothing, nothing, nothing, nothing, self.factor, 0, crossed)
+        needed, share = valid, None
+        if context.coarse is not None:
+            share = enlarge(context.coarse.share[None], self.factor, part)[0]
+            needed = valid & (share > 0)
+        needed = part.answers_for(needed)
+        fine = run_pass(
+            _channels(layers, context, power=self.power), self.engines, self.options, needed,
+            origin=part.origin, scene=self.shape,
+        )  # fmt: skip
+        found = ScenePrediction(
+            fine.ice[inner], fine.front[inner], fine.ice_std[inner], nothing, self.factor, fine.computed_pixels,
+            crossed, fine.batch_changed,
+        )  # fmt: skip
+        if context.coarse is None or share is None:
+            return found
+        wide = enlarge(context.coarse.layers, self.factor, part)[:, *inner]
+        return _merged(found, wide, share[inner], needed[inner], valid[inner], self.options.coarse_weight)
+
+    def _layers(self, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> list[Image]:
+        first = np.asarray(bands[self.primary], dtype=np.float32)
+        valid = np.isfinite(first)
+        if quality is not None:
+            valid &= ~invalid(quality)
+        names = [self.primary] if self.cross is None else [self.primary, self.cross]
+        return [np.where(valid, bands[name], np.float32(np.nan)).astype(np.float32, copy=False) for name in names]
+
+
+def scene_factor(shape: tuple[int, int], pixel_size_m: float, options: PredictOptions, fjord_mask: Mask | None) -> int:
+    """Return the pixels along a side of a coarse one, 1 where there is no coarse pass."""
+    return 1 if options.passes == "fine" else coarse_factor(shape, pixel_size_m, options, fjord_mask)
+
+
+def layout(
+    shape: tuple[int, int], options: PredictOptions, factor: int, *, stride: int, receptive_radius: int
+) -> list[Part]:
+    """Return the parts of a scene, from what a network's card says; `options` are settled."""
+    reach = options.tile_px if options.windows else options.halo_px or receptive_radius
+    assert reach is not None
+    scaled = math.ceil((reach + stride) / min(1.0, *options.scales))
+    return scene_parts(
+        shape,
+        block_px=options.block_px,
+        reach_px=round_up(scaled, stride),
+        multiple=math.lcm(stride, factor),
+    )
+
+
+def outline(
+    shape: tuple[int, int],
+    variables: Iterable[str],
+    *,
+    pixel_size_m: float,
+    calibration: str,
+    network: Engine | Sequence[Engine],
+    options: PredictOptions,
+    primary: Sequence[str] = PRIMARY,
+    cross: Sequence[str] = CROSS,
+    fjord_mask: Mask | None = None,
+    factor: int | None = None,
+) -> Outline:
+    """Settle how a scene of this size and these bands is predicted; see `predict_scene` for the parameters.
+
+    With a ``factor`` the fjord is not looked at; `Outline.context` then makes no use of it either.
+    """
+    engines = (network,) if callable(network) else tuple(network)
+    first = engines[0]
+    if any((one.stride, one.halo, one.windows) != (first.stride, first.halo, first.windows) for one in engines):
+        raise ModelMismatchError(
+            "the networks of an ensemble differ in stride or receptive field; set predict.members to weights of one "
+            "architecture with the same options"
+        )
+    settled = options.settled(first.windows)
+    primary_name, cross_name = choose_bands(variables, primary, cross)
+    if factor is None:
+        factor = scene_factor(shape, pixel_size_m, settled, fjord_mask)
+    return Outline(
+        shape=shape,
+        parts=layout(shape, settled, factor, stride=first.stride, receptive_radius=first.receptive_radius),
+        factor=factor,
+        coarse=factor > 1,
+        primary=primary_name,
+        cross=cross_name,
+        power=calibration in _POWER and primary_name in _RADAR,
+        pixel_size_m=pixel_size_m,
+        engines=engines,
+        options=settled,
+        fjord_mask=fjord_mask,
+    )
+
+
 def predict_scene(
-    bands: Mapping[str, NDArray[np.float32]],
+    bands: Mapping[str, Image],
     quality: NDArray[np.uint16] | None = None,
     *,
     pixel_size_m: float,
     calibration: str,
-    network: Engine,
+    network: Engine | Sequence[Engine],
     options: PredictOptions,
     primary: Sequence[str] = PRIMARY,
     cross: Sequence[str] = CROSS,
-    fjord_mask: NDArray[np.bool_] | None = None,
+    fjord_mask: Mask | None = None,
 ) -> ScenePrediction:
     """Predict where a scene has ice and where its front runs.
 
     The coarse pass sees the whole scene in one tile, for context decides where texture cannot; the fine pass
     is made at native resolution where the coarse one may have a front, and fades into it. Each pass scales
-    its bands by the median and the median absolute deviation of its own valid pixels.
+    its bands by the median and the median absolute deviation of its own valid pixels. A scene larger than
+    ``block_px`` goes through the fine pass in parts, each with its halo.
 
     Parameters
     ----------
@@ -136,8 +303,8 @@ def predict_scene(
         Side of a pixel, in metres of the map.
     calibration : {"gamma0", "sigma0", "reflectance", "uncalibrated"}
         The first two are powers and go through decibels.
-    network : Engine
-        See `icefront_dask.predict.engine`.
+    network : Engine or sequence of Engine
+        See `icefront_dask.predict.engine`; of several the probabilities are averaged.
     options : PredictOptions
     primary, cross : sequence of str
         What the network can take as either channel, see `choose_bands`.
@@ -152,152 +319,73 @@ def predict_scene(
     Raises
     ------
     ModelMismatchError
-        If there is no primary band.
+        If there is no primary band, or the networks do not go together.
+    MemoryError
+        If memory does not suffice for the smallest tile.
     """
-    primary_name, cross_name = choose_bands(bands, primary, cross)
-    first = np.asarray(bands[primary_name], dtype=np.float32)
-    valid = np.isfinite(first)
-    if quality is not None:
-        valid &= ~invalid(quality)
-    layers = [np.where(valid, first, np.float32(np.nan))]
-    power = calibration in _POWER and primary_name in _RADAR
-    if cross_name is not None:
-        second = np.where(valid, bands[cross_name], np.float32(np.nan)).astype(np.float32)
-        if not power or _floor_share(second) <= options.cross_floor_share:
-            layers.append(second)
-    crossed = len(layers) > 1
-    shape = (valid.shape[0], valid.shape[1])
-    nothing = np.full(shape, np.nan, dtype=np.float32)
-    if not valid.any():
-        return ScenePrediction(nothing, nothing, nothing, nothing, 1, 0, crossed)
+    first = next(iter(bands.values()))
+    plan = outline(
+        (first.shape[0], first.shape[1]), bands, pixel_size_m=pixel_size_m, calibration=calibration, network=network,
+        options=options, primary=primary, cross=cross, fjord_mask=fjord_mask,
+    )  # fmt: skip
 
-    if options.passes == "fine":
-        fine = run_pass(_channels(layers, power=power), network, options, valid)
-        return ScenePrediction(fine.ice, fine.front, fine.ice_std, nothing, 1, fine.computed_pixels, crossed)
+    def cut(window: tuple[slice, slice]) -> tuple[dict[str, Image], NDArray[np.uint16] | None]:
+        return {name: band[window] for name, band in bands.items()}, None if quality is None else quality[window]
 
-    factor = coarse_factor(shape, pixel_size_m, options, fjord_mask)
-    coarse = _coarse_pass(layers, factor, network, options, power=power)
-    if options.passes == "auto" and max(shape) <= options.one_tile_px:
-        share = np.ones(shape, dtype=np.float32)
-    else:
-        share = _fine_share(coarse, factor, pixel_size_m, options, shape, fjord_mask)
-    wide = _enlarge(np.stack([coarse.ice, coarse.front, coarse.ice_std]), factor, shape)
-    needed = valid & (share > 0)
-    if factor == 1:
-        fine, cost = coarse, 0
-    else:
-        fine = run_pass(_channels(layers, power=power), network, options, needed)
-        cost = fine.computed_pixels
+    context = plan.context([plan.summary(part, *cut(part.core)) for part in plan.parts])
+    if len(plan.parts) == 1:
+        return _with_coarse(plan.predict(plan.parts[0], context, *cut(plan.parts[0].window)), context)
+    whole = {name: np.empty(plan.shape, np.float32) for name in ("ice", "front", "ice_std", "disagreement")}
+    pixels, changed = 0, False
+    for part in plan.parts:
+        found = plan.predict(part, context, *cut(part.window))
+        for name, layer in whole.items():
+            layer[part.core] = getattr(found, name)
+        pixels, changed = pixels + found.computed_pixels, changed or found.batch_changed
+    crossed = len(context.scales) > 1
+    return _with_coarse(
+        ScenePrediction(**whole, factor=plan.factor, computed_pixels=pixels, cross=crossed, batch_changed=changed),
+        context,
+    )
 
-    def merge(near: NDArray[np.float32], far: NDArray[np.float32], keep: float = 0.0) -> NDArray[np.float32]:
+
+def _with_coarse(found: ScenePrediction, context: Context) -> ScenePrediction:
+    """Add the coarse pass to what was computed."""
+    if context.coarse is None:
+        return found
+    return replace(
+        found,
+        computed_pixels=found.computed_pixels + context.coarse.computed_pixels,
+        batch_changed=found.batch_changed or context.coarse.batch_changed,
+    )
+
+
+def _channels(layers: list[Image], context: Context, *, power: bool) -> Image:
+    scaled = in_decibel(layers, power=power)
+    return np.asarray(
+        channels(
+            scaled[0],
+            scaled[1] if len(scaled) > 1 else None,
+            scale=context.scales[0],
+            cross_scale=context.scales[1] if len(scaled) > 1 else None,
+        )
+    )
+
+
+def _merged(
+    fine: ScenePrediction, wide: Image, share: Image, needed: Mask, valid: Mask, coarse_weight: float
+) -> ScenePrediction:
+    """Let the fine pass fade into the coarse one."""
+
+    def merge(near: Image, far: Image, keep: float = 0.0) -> Image:
         mixed = near + np.float32(keep) * (far - near)
         merged = np.where(needed, far + share * (mixed - far), far)
         return np.where(valid, merged, np.float32(np.nan))
 
-    return ScenePrediction(
-        ice=merge(fine.ice, wide[0], options.coarse_weight),
+    return replace(
+        fine,
+        ice=merge(fine.ice, wide[0], coarse_weight),
         front=merge(fine.front, wide[1]),
         ice_std=merge(fine.ice_std, wide[2]),
-        disagreement=nothing if factor == 1 else np.abs(fine.ice - wide[0]),
-        factor=factor,
-        computed_pixels=coarse.computed_pixels + cost,
-        cross=crossed,
+        disagreement=np.abs(fine.ice - wide[0]),
     )
-
-
-def coarse_factor(
-    shape: tuple[int, int],
-    pixel_size_m: float,
-    options: PredictOptions,
-    fjord_mask: NDArray[np.bool_] | None = None,
-) -> int:
-    """Return how many pixels make a side of a coarse one.
-
-    The fjord is ``coarse_px_per_fjord`` coarse pixels wide, which are not coarser than ``coarse_max_pixel_m``
-    unless the scene would not fit into one tile of ``one_tile_px``. Without a fjord its width is taken as a
-    quarter of the scene's longer side.
-    """
-    width_m = 0.0
-    if fjord_mask is not None and fjord_mask.any():
-        width_m = fjord_width_m(fjord_mask, pixel_size_m)
-    width_m = width_m or max(shape) * pixel_size_m / 4
-    size_m = min(width_m / options.coarse_px_per_fjord, options.coarse_max_pixel_m)
-    return max(round(size_m / pixel_size_m), -(-max(shape) // options.one_tile_px), 1)
-
-
-def fjord_width_m(fjord_mask: NDArray[np.bool_], pixel_size_m: float) -> float:
-    """Width in metres of a fjord (H, W) bool at its widest: the diameter of the largest circle inside."""
-    step = max(max(fjord_mask.shape) // 512, 1)
-    distance = distance_transform_edt(np.pad(fjord_mask[::step, ::step], 1))
-    return float(2 * distance.max() - 1) * step * pixel_size_m
-
-
-def _floor_share(power: NDArray[np.float32]) -> float:
-    """Share of the valid pixels (H, W) within 1 dB of the floor of the cross-polarised channel."""
-    values = power[np.isfinite(power)]
-    return float((values <= 10 ** ((CROSS_FLOOR_DB + 1) / 10)).mean()) if values.size else 1.0
-
-
-def _channels(layers: list[NDArray[np.float32]], *, power: bool) -> NDArray[np.float32]:
-    if power:
-        floors = (CO_FLOOR_DB, CROSS_FLOOR_DB)
-        layers = [to_decibel(layer, floor) for layer, floor in zip(layers, floors, strict=False)]
-    return channels(layers[0], layers[1] if len(layers) > 1 else None)
-
-
-def _coarse_pass(
-    layers: list[NDArray[np.float32]], factor: int, network: Engine, options: PredictOptions, *, power: bool
-) -> PassResult:
-    """Predict the whole scene in one tile; its blocks are means of linear values."""
-    small = _channels([_block_mean(layer, factor) for layer in layers], power=power)
-    side = int(np.ceil(max(small.shape[1:]) * max(options.scales)))
-    room = round_up(side, network.stride) + 2 * round_up(options.margin_px, network.stride) + network.stride
-    return run_pass(small, network, options, tile_px=room)
-
-
-def _block_mean(layer: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Mean of the finite values in blocks of factor² pixels, NaN where too few are finite."""
-    if factor == 1:
-        return layer
-    height, width = (round_up(side, factor) for side in layer.shape)
-    padded = np.full((height, width), np.nan, dtype=np.float32)
-    padded[: layer.shape[0], : layer.shape[1]] = layer
-    blocks = padded.reshape(height // factor, factor, width // factor, factor)
-    finite = np.isfinite(blocks)
-    count = finite.sum(axis=(1, 3))
-    total = np.where(finite, blocks, 0).sum(axis=(1, 3), dtype=np.float64)
-    enough = count >= max(_COARSE_VALID * factor**2, 1)
-    return np.where(enough, total / np.maximum(count, 1), np.nan).astype(np.float32)
-
-
-def _enlarge(layers: NDArray[np.float32], factor: int, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Bring (C, h, w) coarse layers to the scene's pixels, bilinear between the centres of the blocks."""
-    full = resample(layers, (layers.shape[1] * factor, layers.shape[2] * factor))
-    return full[:, : shape[0], : shape[1]]
-
-
-def _fine_share(
-    coarse: PassResult,
-    factor: int,
-    pixel_size_m: float,
-    options: PredictOptions,
-    shape: tuple[int, int],
-    fjord_mask: NDArray[np.bool_] | None,
-) -> NDArray[np.float32]:
-    """Weight of the fine pass (H, W): 1 round the coarse front, falling to 0 at the edge of the band."""
-    land = coarse.ice >= 0.5
-    seeds = coarse.front >= options.band_front
-    for axis in (0, 1):
-        change = np.diff(land, axis=axis)
-        before: list[slice] = [slice(None), slice(None)]
-        after = before.copy()
-        before[axis], after[axis] = slice(None, -1), slice(1, None)
-        seeds[tuple(before)] |= change
-        seeds[tuple(after)] |= change
-    if fjord_mask is not None and fjord_mask.any():
-        inside = np.isfinite(_block_mean(np.where(fjord_mask, np.float32(1), np.float32(np.nan)), factor))
-        seeds = seeds & inside if (seeds & inside).any() else inside
-    band = max(options.band_m / (factor * pixel_size_m), options.band_coarse_px)
-    distance = distance_transform_edt(~seeds) if seeds.any() else np.zeros(seeds.shape)
-    share = np.clip((band - distance) / max(_RAMP * band, 1e-6), 0, 1).astype(np.float32)
-    return _enlarge(share[None], factor, shape)[0]

@@ -1,28 +1,36 @@
-"""Prediction as labelled, lazy data: one task a time step, whatever the chunks."""
+"""Prediction as labelled, lazy data: a task a scene, or a part of a large one, whatever the chunks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
+from dask.delayed import delayed
 
 from icefront_dask.errors import ConfigError, RegionError
 from icefront_dask.models import registry
 from icefront_dask.predict.inputs import read_bands
-from icefront_dask.predict.options import PredictOptions, resolve_options
-from icefront_dask.predict.plugin import get_model
-from icefront_dask.predict.scene import choose_bands, predict_scene
+from icefront_dask.predict.options import resolve_options
+from icefront_dask.predict.published import published_window
+from icefront_dask.predict.scene import choose_bands, layout, scene_factor
+from icefront_dask.predict.tasks import (
+    Fjord,
+    Work,
+    make_scene_context,
+    predict_block,
+    predict_part,
+    summarise_part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
+    from icefront_dask.models.card import Card
     from icefront_dask.predict.inputs import Bands
+    from icefront_dask.predict.parts import Part
     from icefront_dask.regions import Region
 
 __all__ = ["segment"]
@@ -33,31 +41,6 @@ _LONG_NAMES = {
     "ice_std": "standard deviation of the probability of land or ice over augmentations and scales",
     "disagreement": "absolute difference of the fine and the coarse probability of land or ice",
 }
-
-
-@dataclass(frozen=True)
-class _Fjord:
-    """A fjord and the grid to draw it on, small enough for a graph."""
-
-    wkb: bytes
-    shape: tuple[int, int]
-    transform: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What a task needs besides its pixels."""
-
-    model: str
-    sha256: str
-    options: PredictOptions
-    variables: tuple[str, ...]
-    nodata: tuple[float | None, ...]
-    quality: bool
-    layers: tuple[str, ...]
-    pixel_size_m: float
-    calibration: str
-    fjord: _Fjord | None
 
 
 def segment(
@@ -85,7 +68,8 @@ def segment(
     region : Region, optional
         Its fjord steers the coarse and the fine pass.
     chunks : int or {"time": int}, optional
-        Time steps a task, 1 by default. A task always has whole scenes, so no value depends on it.
+        Time steps a task, 1 by default. Scenes beyond ``block_px`` are predicted in parts which depend on their
+        size alone, one task each; so no value depends on this, nor on the chunks of ``data``.
     **options
         Settings of the section ``predict`` of the configuration, for this call.
 
@@ -116,7 +100,8 @@ def segment(
 
     Notes
     -----
-    The graph holds the model's name and SHA-256; each worker process loads the weights once.
+    The graph holds the model's name and SHA-256; each worker process loads the weights once. A part of a large scene
+    is read twice: once for the medians of the bands and the coarse pass, which all parts share, and once with its halo.
     """
     settings = resolve_options(**options)
     bands = read_bands(data)
@@ -124,9 +109,10 @@ def segment(
     name, sha256 = registry.fingerprint(name)
     card = registry.card(name)
     chosen = tuple(band for band in choose_bands(bands.arrays, card.primary, card.cross) if band is not None)
-    work = _Work(
+    work = Work(
         model=name,
         sha256=sha256,
+        members=tuple(registry.fingerprint(member) for member in settings.members),
         options=settings,
         variables=chosen,
         nodata=tuple(bands.nodata[band] for band in chosen),
@@ -137,7 +123,7 @@ def segment(
         fjord=_fjord(bands, region),
     )
     steps = _steps(chunks)
-    stack = _lazy_layers(bands, work, steps)
+    stack = _lazy_layers(bands, work, card, steps)
     first = bands.arrays[chosen[0]]
     result = bands.frame.copy()
     mapping = first.encoding.get("grid_mapping") or first.attrs.get("grid_mapping")
@@ -150,59 +136,57 @@ def segment(
     return result.assign_attrs(model=card.name, model_sha256=sha256, engine=settings.engine)
 
 
-def _lazy_layers(bands: Bands, work: _Work, steps: int) -> da.Array:
-    """Layers (layer, time, y, x) float32, one task for ``steps`` time steps."""
+def _lazy_layers(bands: Bands, work: Work, card: Card, steps: int) -> da.Array:
+    """Layers (layer, time, y, x) float32."""
     sources = [bands.arrays[name] for name in work.variables]
     if bands.quality is not None:
         sources.append(bands.quality)
-    whole = {"time": steps, "y": -1, "x": -1}
-    arrays = []
-    for source in sources:
-        values = source.variable.chunk({dim: whole[str(dim)] for dim in source.dims}).data
-        arrays.append(values[None] if source.ndim == 2 else values)
-    layers = len(work.layers)
+    stacks = [source.variable.chunk({}).data for source in sources]
+    stacks = [stack[None] if source.ndim == 2 else stack for stack, source in zip(stacks, sources, strict=True)]
+    shape = stacks[0].shape[1:]
+    settled = work.options.settled(None if card.shift_equivariant else published_window(card.architecture))
+    if max(shape) > settled.block_px:
+        fjord = None if work.fjord is None else work.fjord.mask()
+        factor = scene_factor(shape, work.pixel_size_m, settled, fjord)
+        parts = layout(shape, settled, factor, stride=card.stride, receptive_radius=card.receptive_radius)
+        scenes = [_scene_in_parts(stacks, step, work, factor, parts) for step in range(len(stacks[0]))]
+        return da.concatenate(scenes, axis=1)
+    arrays = [stack.rechunk((steps, -1, -1)) for stack in stacks]
     return da.map_blocks(
-        _predict_block,
+        predict_block,
         *arrays,
         work=work,
         new_axis=0,
-        chunks=((layers,), *arrays[0].chunks),
+        chunks=((len(work.layers),), *arrays[0].chunks),
         dtype=np.float32,
         meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         token="segment",  # noqa: S106  the prefix of the task names
     )
 
 
-def _predict_block(*blocks: NDArray[Any], work: _Work) -> NDArray[np.float32]:
-    """Predict whole scenes: blocks (time, y, x) of each band → (layer, time, y, x)."""
-    loaded = get_model(work.model, work.sha256, work.options.engine, work.options.threads)
-    fjord = None if work.fjord is None else _draw(work.fjord)
-    result = np.empty((len(work.layers), *blocks[0].shape), dtype=np.float32)
-    for step in range(blocks[0].shape[0]):
-        scene = predict_scene(
-            {
-                name: _with_nan(block[step], nodata)
-                for name, nodata, block in zip(work.variables, work.nodata, blocks, strict=False)
-            },
-            blocks[-1][step] if work.quality else None,
-            pixel_size_m=work.pixel_size_m,
-            calibration=work.calibration,
-            network=loaded.engine,
-            options=work.options,
-            primary=loaded.card.primary,
-            cross=loaded.card.cross,
-            fjord_mask=fjord,
-        )
-        for index, layer in enumerate(work.layers):
-            result[index, step] = getattr(scene, layer)
-    return result
+def _scene_in_parts(stacks: list[da.Array], step: int, work: Work, factor: int, parts: list[Part]) -> da.Array:
+    """One time step (layer, 1, y, x) of a large scene: summaries, what the parts share, the parts."""
+    shape = stacks[0].shape[1:]
+    common: dict[str, Any] = {"work": delayed(work, name="segment-work-" + tokenize(work)), "shape": shape}
+    common["factor"] = factor
+    token = tokenize(work, parts, step, *(stack.name for stack in stacks))
 
+    def cut(window: tuple[slice, slice]) -> list[da.Array]:
+        return [stack[step : step + 1, *window].rechunk(-1) for stack in stacks]
 
-def _with_nan(band: NDArray[Any], nodata: float | None) -> NDArray[np.float32]:
-    values = band.astype(np.float32)
-    if nodata is not None:
-        values[band == nodata] = np.nan
-    return values
+    def task(function: Any, name: str, *inputs: Any, **settings: Any) -> Any:
+        key = f"{name}-{token}" if "part" not in settings else f"{name}-{token}-{settings['part']}"
+        return delayed(function, pure=False)(*inputs, **common, **settings, dask_key_name=key)
+
+    summaries = [task(summarise_part, "segment-summary", cut(part.core), part=i) for i, part in enumerate(parts)]
+    context = task(make_scene_context, "segment-context", summaries)
+    rows: dict[int, list[da.Array]] = {}
+    for number, part in enumerate(parts):
+        layers = task(predict_part, "segment-part", cut(part.window), context, part=number)
+        size = (len(work.layers), 1, *(axis.stop - axis.start for axis in part.core))
+        block = da.from_delayed(layers, size, dtype=np.float32, name=f"segment-{token}-{number}")
+        rows.setdefault(part.rows.start, []).append(block)
+    return da.concatenate([da.concatenate(row, axis=3) for row in rows.values()], axis=2)
 
 
 def _steps(chunks: Mapping[str, int] | int | None) -> int:
@@ -213,7 +197,7 @@ def _steps(chunks: Mapping[str, int] | int | None) -> int:
         if set(chunks) - {"time"}:
             raise ConfigError(
                 f"chunks of segment() are time steps a task, such as {{'time': 4}}, not {dict(chunks)}: "
-                "scenes are predicted whole; rechunk the result along y and x instead"
+                "parts of a scene follow predict.block_px; rechunk the result along y and x instead"
             )
         steps = chunks.get("time", 1)
     if not isinstance(steps, int) or steps < 1:
@@ -221,7 +205,7 @@ def _steps(chunks: Mapping[str, int] | int | None) -> int:
     return steps
 
 
-def _fjord(bands: Bands, region: Region | None) -> _Fjord | None:
+def _fjord(bands: Bands, region: Region | None) -> Fjord | None:
     if region is None or region.fjord is None:
         return None
     from pyproj import CRS
@@ -232,15 +216,4 @@ def _fjord(bands: Bands, region: Region | None) -> _Fjord | None:
             "data in the region's CRS, or reproject it: data.rio.reproject(region.crs)"
         )
     shape = (bands.frame.sizes["y"], bands.frame.sizes["x"])
-    return _Fjord(region.fjord.wkb, shape, tuple(bands.transform)[:6])
-
-
-@lru_cache(maxsize=4)
-def _draw(fjord: _Fjord) -> NDArray[np.bool_]:
-    import shapely
-    from affine import Affine
-    from odc.geo.geobox import GeoBox
-
-    from icefront_dask.regions import mask
-
-    return mask(shapely.from_wkb(fjord.wkb), GeoBox(fjord.shape, Affine(*fjord.transform), None))
+    return Fjord(region.fjord.wkb, shape, tuple(bands.transform)[:6])

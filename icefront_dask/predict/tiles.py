@@ -3,8 +3,9 @@
 Tiles are anchored to the scene: the scene's first pixel is the origin, every tile begins at a multiple of the
 network's stride and has sides that are multiples of it, so that pooling grids of neighbouring tiles coincide.
 Each tile carries a halo as wide as the network's receptive radius, which is computed and thrown away; a
-network that is shift-equivariant then gives the same values as one forward pass over the whole scene. Outside
-the scene, and only there, pixels are reflected.
+network that is shift-equivariant then gives the same values as one forward pass over the whole scene. Other
+networks see windows of one size, as published, on a lattice of the scene. Outside the scene, and only there,
+pixels are reflected.
 
 This file imports neither xarray nor dask.
 """
@@ -22,7 +23,7 @@ from icefront_dask.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AxisTile", "Tile", "TilePlan", "pad_scene", "plan_tiles", "round_up"]
+__all__ = ["AxisTile", "Tile", "TilePlan", "pad_scene", "plan_tiles", "plan_windows", "round_up"]
 
 _MORE_TILES = 8
 """How many more tiles than the fewest an axis may get, where smaller ones skip more of the scene."""
@@ -157,16 +158,82 @@ def plan_tiles(
         high = round_up(int(lit[-1]) + 1, stride) + halo
         low, high = 0 if low <= margin else low, padded[axis] if high >= margin + shape[axis] else high
         options.append(_divisions(low, high, padded[axis], stride, halo, tile_px, overlap))
-    blocks = np.zeros(padded, dtype=bool)
-    blocks[margin : margin + shape[0], margin : margin + shape[1]] = needed
-    tiled = blocks.reshape(padded[0] // stride, stride, padded[1] // stride, stride)
-    lit_blocks: NDArray[np.bool_] = np.logical_or.reduce(tiled, axis=(1, 3))
-    counts = np.pad(lit_blocks.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    counts = _lit_counts(needed, padded, margin, stride)
     plans = [
         TilePlan(shape, padded, margin, rows, columns, _kept(rows, columns, counts, stride), needed)
         for rows, columns in product(*options)
     ]
     return min(plans, key=lambda plan: (plan.computed_pixels, len(plan.tiles)))
+
+
+def plan_windows(
+    shape: tuple[int, int],
+    *,
+    stride: int,
+    window_px: int,
+    overlap: int,
+    needed: NDArray[np.bool_] | None = None,
+    origin: tuple[int, int] = (0, 0),
+    scene: tuple[int, int] | None = None,
+) -> TilePlan:
+    """Lay windows of one size, for networks whose values depend on what else they see.
+
+    The windows lie on a lattice of the scene, the last one of an axis shifted inward, whatever part of the
+    scene is asked for. A scene smaller than a window is filled up by reflection.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the part of the scene that is at hand, the whole of it by default.
+    stride : int
+        The network's stride: origins and sides are multiples of it.
+    window_px : int
+        Side of a window; rounded up to the stride.
+    overlap : int
+        Pixels that a window shares with the next one; rounded down to the stride.
+    needed : (H, W) bool ndarray, optional
+        Pixels of the part whose values are wanted; all by default. Every window that holds one of them must
+        lie in the part.
+    origin : (int, int)
+        Row and column of the part's first pixel in the scene, multiples of the stride.
+    scene : (int, int), optional
+        Rows and columns of the scene; those of the part by default.
+
+    Raises
+    ------
+    ConfigError
+        If the overlap leaves no step from one window to the next.
+    """
+    window_px, overlap = round_up(window_px, stride), overlap // stride * stride
+    if overlap >= window_px:
+        raise ConfigError(
+            f"windows of {window_px} px cannot overlap by {overlap} px; set predict.overlap_px below predict.tile_px"
+        )
+    whole = shape if scene is None else scene
+    needed = np.ones(shape, dtype=bool) if needed is None else needed
+    axes, padded = [], []
+    for axis in (0, 1):
+        side = max(round_up(whole[axis], stride), window_px)
+        at_end = origin[axis] + shape[axis] == whole[axis]
+        length = side - origin[axis] if at_end else shape[axis]
+        last = side - window_px
+        starts = sorted({*range(0, last, window_px - overlap), last})
+        here = [start - origin[axis] for start in starts]
+        here = [start for start in here if start >= 0 and start + window_px <= length]
+        axes.append(tuple(AxisTile(start, start + window_px, start, start + window_px) for start in here))
+        padded.append(length)
+    blocks = _lit_counts(needed, (padded[0], padded[1]), 0, stride)
+    kept = _kept(axes[0], axes[1], blocks, stride) if needed.any() else ()
+    return TilePlan(shape, (padded[0], padded[1]), 0, axes[0], axes[1], kept, needed)
+
+
+def _lit_counts(needed: NDArray[np.bool_], padded: tuple[int, int], margin: int, stride: int) -> NDArray[np.int64]:
+    """Summed-area table of the blocks of stride² that hold a needed pixel."""
+    blocks = np.zeros(tuple(round_up(side, stride) for side in padded), dtype=bool)
+    blocks[margin : margin + needed.shape[0], margin : margin + needed.shape[1]] = needed
+    tiled = blocks.reshape(blocks.shape[0] // stride, stride, blocks.shape[1] // stride, stride)
+    lit: NDArray[np.bool_] = np.logical_or.reduce(tiled, axis=(1, 3))
+    return np.pad(lit.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
 
 
 def _divisions(

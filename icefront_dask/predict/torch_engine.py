@@ -12,13 +12,15 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from icefront_dask.predict.engine import ENGINES, TURN, stated
+from icefront_dask.predict.engine import ENGINES, TURN, Facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
+
+    from icefront_dask.models.card import Card
 
 __all__ = ["TorchEngine", "fold_batch_norm"]
 
@@ -47,8 +49,8 @@ class TorchEngine:
         A key of `ENGINES`.
     threads : int, optional
         Threads of a forward pass on the CPU; PyTorch's own setting by default.
-    stride, receptive_radius : int, optional
-        Instead of those of the network.
+    card : Card, optional
+        States stride and receptive radius instead of the network's attributes.
     """
 
     def __init__(
@@ -57,16 +59,21 @@ class TorchEngine:
         name: str,
         threads: int | None = None,
         *,
-        stride: int | None = None,
-        receptive_radius: int | None = None,
+        card: Card | None = None,
     ) -> None:
         self.name = name
         self.threads = threads
-        self.stride, self.receptive_radius = stated(network, stride, receptive_radius)
         kind = ENGINES[name]
         self.device = torch.device(kind.device)
         self.exact = kind.precision == "fp32"
         folded = fold_batch_norm(copy.deepcopy(network).eval())
+        facts = Facts.of(folded, card)
+        self.stride, self.receptive_radius, self.halo, self.windows = (
+            facts.stride,
+            facts.receptive_radius,
+            facts.halo,
+            facts.windows,
+        )
         folded = folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: Callable[[torch.Tensor], torch.Tensor] = folded
         if kind.library == "torch-compile":

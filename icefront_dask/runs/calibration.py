@@ -83,7 +83,7 @@ def errors_of_view(view: View, *, model: str = "auto", options: FrontOptions | N
     common: dict[str, Any] = {
         "pixel_size_m": view.pixel_m,
         "calibration": view.calibration,
-        "network": loaded.engine,
+        "network": loaded.engines,
         "options": settings,
         "primary": loaded.card.primary,
         "cross": loaded.card.cross,

@@ -105,7 +105,7 @@ def front_of_image(path: Path, *, model: str = "auto", pixel_size_m: float = 30.
     common: dict[str, Any] = {
         "pixel_size_m": size,
         "calibration": "uncalibrated",
-        "network": loaded.engine,
+        "network": loaded.engines,
         "options": options,
         "primary": loaded.card.primary,
         "cross": loaded.card.cross,

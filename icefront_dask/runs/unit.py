@@ -119,7 +119,7 @@ def _predict_and_trace(
     common: dict[str, Any] = {
         "pixel_size_m": group.resolution_m,
         "calibration": scene.calibration,
-        "network": model.engine,
+        "network": model.engines,
         "options": options,
         "primary": model.card.primary,
         "cross": model.card.cross,

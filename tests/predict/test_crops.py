@@ -18,7 +18,7 @@ def test_crop_is_predicted_as_a_scene_of_its_own():
     options = resolve_options(passes="coarse-fine", tta="none")
     name, sha256 = registry.fingerprint(registry.choose(["hh"], "gamma0"))
     model = get_model(name, sha256, options.engine, options.threads)
-    scene = {"pixel_size_m": 20.0, "calibration": "gamma0", "network": model.engine}
+    scene = {"pixel_size_m": 20.0, "calibration": "gamma0", "network": model.engines}
     rows, cols = slice(40, 140), slice(30, 130)
     ice, front = crop_predictor({"hh": band}, quality, options=options, **scene)(rows, cols)
     alone = predict_scene(

@@ -36,8 +36,7 @@ def test_the_engine_gives_what_the_network_gives() -> None:
     assert result.dtype == np.float32
     assert result.shape == (2, 2, 32, 32)
     np.testing.assert_allclose(result, expected, atol=1e-5)
-    strided = TorchEngine(network, "torch-fp32", stride=8, receptive_radius=40)
-    assert (strided.stride, strided.receptive_radius) == (8, 40)
+    assert (engine.halo, engine.windows) == (12, None)
 
 
 def test_reduced_precision_is_close_and_another() -> None:
@@ -80,7 +79,8 @@ def test_threads_are_set_in_whatever_thread_calls() -> None:
 
     class Counts(TinyUNet):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            seen.append(torch.get_num_threads())
+            if len(x) > 1:  # a batch, not the strip that measures the halo
+                seen.append(torch.get_num_threads())
             return super().forward(x)
 
     before = torch.get_num_threads()

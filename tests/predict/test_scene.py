@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -9,9 +7,11 @@ from torch import nn
 
 from icefront_dask.cube.quality import Quality
 from icefront_dask.errors import ConfigError, ModelMismatchError
+from icefront_dask.predict.context import coarse_factor, fjord_width_m
+from icefront_dask.predict.members import augmented
 from icefront_dask.predict.options import PredictOptions, resolve_options
-from icefront_dask.predict.passes import augmented, run_pass
-from icefront_dask.predict.scene import choose_bands, coarse_factor, fjord_width_m, predict_scene
+from icefront_dask.predict.passes import run_pass
+from icefront_dask.predict.scene import choose_bands, predict_scene
 from icefront_dask.predict.torch_engine import TorchEngine
 from tests.predict.networks import TinyUNet
 
@@ -30,7 +30,7 @@ class BrightIce(nn.Module):
 
 
 def _options(**changes: object) -> PredictOptions:
-    return resolve_options(engine="torch-fp32", tta="none", **changes)
+    return resolve_options(**{"engine": "torch-fp32", "tta": "none", **changes})
 
 
 @pytest.fixture(scope="module")
@@ -146,14 +146,19 @@ def test_invalid_pixels_are_nan_and_clouds_are_not(engine: TorchEngine) -> None:
 
 def test_a_blank_scene_never_reaches_the_network() -> None:
     class Refuses(BrightIce):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            raise AssertionError("called")
+        armed = False
 
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert not self.armed, "called"
+            return super().forward(x)
+
+    engine = TorchEngine(Refuses(), "torch-fp32")
+    Refuses.armed = True
     result = predict_scene(
         {"hh": np.full((50, 60), np.nan, dtype=np.float32)},
         pixel_size_m=10,
         calibration="gamma0",
-        network=TorchEngine(Refuses(), "torch-fp32"),
+        network=engine,
         options=_options(),
     )
     assert np.isnan(result.ice).all()
@@ -216,19 +221,20 @@ def test_coarse_pixel_sizes() -> None:
 def test_augmentation_is_the_mean_over_the_group(augmentation: str) -> None:
     engine = TorchEngine(TinyUNet(), "torch-fp32", threads=1)
     batch = np.random.default_rng(5).normal(size=(2, 3, 16, 24)).astype(np.float32)
-    forward = augmented(engine, augmentation)
+    forward = augmented([engine], augmentation)
     answer = forward(batch)
     np.testing.assert_allclose(forward(batch[..., ::-1]), answer[..., ::-1], atol=1e-6)
     np.testing.assert_allclose(forward(batch[..., ::-1, :]), answer[..., ::-1, :], atol=1e-6)
     turned = np.abs(forward(np.rot90(batch, axes=(2, 3))) - np.rot90(answer, axes=(2, 3))).max()
     assert (turned < 1e-6) == (augmentation == "dihedral")
-    single = augmented(engine, "none")
+    single = augmented([engine], "none")
     members = [single(batch), single(batch[..., ::-1])[..., ::-1]]
     members += [single(batch[..., ::-1, :])[..., ::-1, :], single(batch[..., ::-1, ::-1])[..., ::-1, ::-1]]
     if augmentation == "flips":
-        np.testing.assert_allclose(answer, np.mean(members, axis=0), atol=1e-6)
+        np.testing.assert_allclose(answer[:, :2], np.mean(members, axis=0)[:, :2], atol=1e-6)
+        np.testing.assert_allclose(answer[:, 2], np.var(members, axis=0)[:, 0], atol=1e-7)
         channels = np.concatenate([batch[:1, :2, :, :], np.ones((1, 1, 16, 24), np.float32)], axis=1)[0]
-        spread = run_pass(channels, engine, dataclasses.replace(_options(), tta="flips")).ice_std
+        spread = run_pass(channels, [engine], _options(tta="flips").settled(None)).ice_std
         parts = [single(channels[None, :, ::a, ::b])[0, 0, ::a, ::b] for a in (1, -1) for b in (1, -1)]
         np.testing.assert_allclose(spread, np.std(parts, axis=0), atol=5e-4)
 
@@ -236,8 +242,8 @@ def test_augmentation_is_the_mean_over_the_group(augmentation: str) -> None:
 def test_augmented_tiles_are_the_augmented_whole() -> None:
     engine = TorchEngine(TinyUNet(), "torch-fp32", threads=1)
     channels = np.random.default_rng(6).normal(size=(3, 150, 170)).astype(np.float32)
-    whole = run_pass(channels, engine, dataclasses.replace(_options(), tta="dihedral"))
-    tiled = run_pass(channels, engine, dataclasses.replace(_options(), tta="dihedral", tile_px=64))
+    whole = run_pass(channels, [engine], _options(tta="dihedral").settled(None))
+    tiled = run_pass(channels, [engine], _options(tta="dihedral", tile_px=64).settled(None))
     np.testing.assert_allclose(tiled.ice, whole.ice, atol=1e-5)
     np.testing.assert_allclose(tiled.front, whole.front, atol=1e-5)
 
@@ -245,10 +251,10 @@ def test_augmented_tiles_are_the_augmented_whole() -> None:
 def test_scales_agree_on_a_smooth_scene(engine: TorchEngine) -> None:
     rows = np.linspace(2, -2, 160, dtype=np.float32)[:, None] * np.ones((1, 120), np.float32)
     channels = np.stack([rows, 0 * rows, np.ones_like(rows)])
-    one = run_pass(channels, engine, _options())
+    one = run_pass(channels, [engine], _options().settled(None))
     needed = np.zeros(rows.shape, dtype=bool)
     needed[40:120, 10:80] = True
-    three = run_pass(channels, engine, _options(scales=[0.75, 1.0, 1.33], tile_px=64), needed)
+    three = run_pass(channels, [engine], _options(scales=[0.75, 1.0, 1.33], tile_px=64).settled(None), needed)
     assert np.isnan(three.ice[~needed]).all()
     np.testing.assert_allclose(three.ice[needed], one.ice[needed], atol=0.02)
     assert three.ice_std[needed].max() < 0.02

@@ -249,7 +249,7 @@ def _state() -> dict[str, Any]:
 
 
 def _engine_threads(model: str, sha256: str) -> int | None:
-    return get_model(model, sha256, "torch-fp32").engine.threads
+    return get_model(model, sha256, "torch-fp32").engines[0].threads
 
 
 def _degrees() -> xr.Dataset:

@@ -1,0 +1,95 @@
+"""Several answers to one question, added up as they come: augmentations, networks, scales.
+
+This file imports neither xarray nor dask.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from icefront_dask.predict.options import Augmentation
+
+    Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+__all__ = ["Spread", "augmented", "count_members"]
+
+_TURNS: dict[str, tuple[tuple[int, bool], ...]] = {
+    "none": ((0, False),),
+    "flips": ((0, False), (0, True), (2, False), (2, True)),
+    "dihedral": tuple((turn, flip) for flip in (False, True) for turn in range(4)),
+}
+
+
+class Spread:
+    """Mean of probabilities, and spread of the first of them, over members that are seen once (Welford 1962).
+
+    Memory does not grow with the number of members. Arrays are (…, K, h, w) float32.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: torch.Tensor | None = None
+        self._squares: torch.Tensor | None = None
+
+    def add(self, member: torch.Tensor) -> None:
+        """Take a member in; it may be kept and changed."""
+        self.count += 1
+        if self._mean is None:
+            self._mean, self._squares = member, torch.zeros_like(member[..., 0, :, :])
+            return
+        assert self._squares is not None
+        change = member.sub_(self._mean)
+        first = change[..., 0, :, :].clone()
+        self._mean.add_(change, alpha=1 / self.count)
+        # The deviation from the new mean is (n - 1) / n of that from the old one.
+        self._squares.addcmul_(first, first, value=(self.count - 1) / self.count)
+
+    def layers(self) -> torch.Tensor:
+        """Return the means and, as one layer more, the variance of the first."""
+        if self._mean is None or self._squares is None:
+            raise ValueError("no member was added")
+        variance = self._squares / self.count
+        return torch.cat([self._mean, variance[..., None, :, :]], dim=-3)
+
+
+def count_members(networks: int, augmentation: Augmentation, scales: int = 1) -> int:
+    """Return how often every pixel passes through a network."""
+    return networks * len(_TURNS[augmentation]) * scales
+
+
+def augmented(engines: Sequence[Forward], augmentation: Augmentation = "none") -> Forward:
+    """Return a forward function which averages probabilities over networks and turned and mirrored inputs.
+
+    Parameters
+    ----------
+    engines : sequence of callable
+        (N, C, h, w) float32 → (N, 2, h, w) float32 logits of ice and front.
+    augmentation : {"none", "flips", "dihedral"}
+
+    Returns
+    -------
+    callable
+        (N, C, h, w) → (N, 3, h, w) float32: means of P(ice) and P(front), variance of P(ice) over the members.
+    """
+    turns = _TURNS[augmentation]
+
+    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        spread = Spread()
+        for engine in engines:
+            for turn, flip in turns:
+                source = np.rot90(batch[..., ::-1] if flip else batch, turn, axes=(2, 3))
+                logits = torch.from_numpy(engine(np.ascontiguousarray(source)))
+                answer = torch.rot90(logits.sigmoid_(), -turn, dims=(2, 3))
+                spread.add(answer.flip(3) if flip else answer)
+        layers: NDArray[np.float32] = spread.layers().numpy()
+        return layers
+
+    return forward
