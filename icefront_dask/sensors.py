@@ -7,6 +7,7 @@ each variable lies. A run's configuration adds collections of its own under ``co
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,14 @@ _RTC_AWS = dataclasses.replace(
     nodata=0.0,
     pixel_size_m=20.0,
 )
+_RTC_OPERA = dataclasses.replace(
+    _RTC,
+    id="OPERA_L2_RTC-S1_V1_1",
+    assets={p: (f"0_{p.upper()}", p.upper()) for p in ("hh", "hv", "vv", "vh")},  # "v1.0_VV.tif", cut at its dots
+    nodata=None,  # NaN
+    pixel_size_m=30.0,
+    resolution_m=30.0,
+)
 _GRD = Collection(
     id="sentinel-1-grd",
     family="sentinel-1",
@@ -112,6 +121,8 @@ TABLE: dict[str, Collection] = {
     for entry in (
         _RTC,
         _RTC_AWS,
+        _RTC_OPERA,
+        dataclasses.replace(_RTC_OPERA, id="OPERA_L2_RTC-S1_V1"),
         _GRD,
         dataclasses.replace(_GRD, id="sentinel1-grd"),
         _LANDSAT_L2,
@@ -121,6 +132,7 @@ TABLE: dict[str, Collection] = {
         dataclasses.replace(_LANDSAT_L1, id="landsat-c2l1"),
     )
 }
+_OPERA_ID = re.compile(r"^OPERA_L2_RTC-S1_T\d{3}-\d{6}-IW\d_\w+_S1([A-D])_")
 _NOT_GEOREFERENCED = {
     "sentinel-1-slc": "sentinel-1-rtc",
     "sentinel1-slc": "sentinel-1-rtc",
@@ -175,6 +187,8 @@ def _placed(entry: Collection, item: Mapping[str, Any]) -> Collection:
     """Fill in what the item says of its platform and instrument."""
     properties = item.get("properties", {})
     platform = str(properties.get("platform") or "").lower().replace("_", "-") or None
+    if platform is None and (match := _OPERA_ID.match(str(item.get("id")))):
+        platform = f"sentinel-1{match.group(1).lower()}"
     sensor = next((str(i).upper() for i in properties.get("instruments") or ()), None)
     return dataclasses.replace(entry, platform=entry.platform or platform, sensor=entry.sensor or sensor)
 

@@ -6,9 +6,18 @@ import datetime as dt
 import json
 import math
 
+import numpy as np
 import pytest
 
-from icefront_dask._landsat import band_of_file, earth_sun_distance_au, level_1_from_mtl, toa_reflectance
+from icefront_dask._landsat import (
+    ESUN,
+    THERMAL_CONSTANTS,
+    band_of_file,
+    earth_sun_distance_au,
+    level_1_from_mtl,
+    toa_reflectance,
+)
+from icefront_dask.cube.decode import brightness_temperature
 from icefront_dask.errors import CatalogError
 from icefront_dask.sensors import collection_for
 from tests.test_sensors import asset, item
@@ -84,6 +93,45 @@ def test_mss_radiance_golden_values(real_data):
     assert 100 * band.scale + band.offset == pytest.approx(
         math.pi * 60.25734 * 1.0072**2 / (880.1 * 0.420609), rel=3e-4
     )
+
+
+# Chander, Markham, Helder (2009), Remote Sensing of Environment 113, 893-903: ESUN in W m-2 um-1 of tables 2 (MSS, four
+# bands each), 3 (TM, bands 1-5 and 7) and 4 (ETM+, bands 1-5, 7 and 8).
+MSS = {
+    1: (1823, 1559, 1276, 880.1),
+    2: (1829, 1539, 1268, 886.6),
+    3: (1839, 1555, 1291, 887.9),
+    4: (1827, 1569, 1260, 866.4),
+    5: (1824, 1570, 1249, 853.4),
+}
+TM = {4: (1983, 1795, 1539, 1028, 219.8, 83.49), 5: (1983, 1796, 1536, 1031, 220.0, 83.44)}
+ETM = (1997, 1812, 1533, 1039, 230.8, 84.90, 1362)
+
+
+@pytest.mark.parametrize("number", MSS)
+def test_irradiances_of_mss(number):
+    green, red, _, nir = MSS[number]
+    assert ESUN[number]["MSS"] == {"green": green, "red": red, "nir": nir}
+
+
+@pytest.mark.parametrize(("number", "sensor", "row"), [(4, "TM", TM[4]), (5, "TM", TM[5]), (7, "ETM+", ETM)])
+def test_irradiances_of_tm_and_etm(number, sensor, row):
+    expected = dict(zip(("green", "red", "nir", "swir16"), row[1:5], strict=True))
+    assert ESUN[number][sensor] == expected | ({"pan": row[6]} if sensor == "ETM+" else {})
+
+
+@pytest.mark.parametrize(("number", "k1", "k2"), [(4, 671.62, 1284.30), (5, 607.76, 1260.56), (7, 666.09, 1282.71)])
+def test_constants_of_the_thermal_bands(number, k1, k2):
+    """Table 7 of the same paper; and the temperature it gives for a radiance of 10, by hand."""
+    assert THERMAL_CONSTANTS[number] == (k1, k2)
+    (kelvin,) = brightness_temperature(np.array([10.0], "float32"), *THERMAL_CONSTANTS[number])
+    assert kelvin == pytest.approx(k2 / math.log(k1 / 10 + 1), rel=1e-6)
+    assert 290 < kelvin < 310
+
+
+def test_constants_of_the_thermal_band_of_a_real_metadata_file(real_data):
+    constants = _mtl(real_data)["LEVEL1_THERMAL_CONSTANTS"]
+    assert THERMAL_CONSTANTS[8] == (float(constants["K1_CONSTANT_BAND_10"]), float(constants["K2_CONSTANT_BAND_10"]))
 
 
 def test_level_1_without_stated_scaling_reads_its_metadata_file():

@@ -245,7 +245,7 @@ def test_real_items_resolve(real_data):
         else:
             assert set(bands) in ({"vv", "vh"}, {"hh", "hv"})
             assert all(bool(band.annotation) == scene["collection"].endswith("grd") for band in bands.values())
-    assert set(seen) == set(TABLE) - {"sentinel-1-rtc", "sentinel-1-grd"}
+    assert set(seen) == set(TABLE) - {"sentinel-1-rtc", "sentinel-1-grd", "OPERA_L2_RTC-S1_V1", "OPERA_L2_RTC-S1_V1_1"}
 
 
 def test_real_landsat_2_items_state_the_table_scaling(real_data):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["duplicates"]
 
 _LANDSAT = re.compile(r"^(L[COTEM]0\d)_L\w{3}_(\d{6})_(\d{8})_(?:(\d{8})_)?\d\d_(RT|T1|T2)")
+_OPERA = re.compile(r"^OPERA_L2_RTC-S1_(T\d{3}-\d{6}-IW\d)_(\d{8}T\d{6})Z_(\d{8}T\d{6})Z_(S1[A-D])_\d+_v([\d.]+)")
 _TIERS = {"T1": 2, "T2": 1, "RT": 0}
 _SAME_START = pd.Timedelta(seconds=1)
 _SAME_FOOTPRINT = 0.8  # intersection over union
@@ -23,7 +24,8 @@ def duplicates(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any]) ->
     """Return the rows that repeat another row's acquisition, each with the row to keep.
 
     Landsat: same satellite, path, row and date in one collection; tier 1 goes before tier 2 and real time,
-    then the newest processing. Radar: same platform, absolute orbit, data take and polarisations, starts
+    then the newest processing. OPERA: the same burst, time and satellite; the newest version, then processing,
+    stays. Other radar: same platform, absolute orbit, data take and polarisations, starts
     within a second and the same footprint, in one collection; the newest processing stays. Items which
     state too little are kept.
 
@@ -56,6 +58,8 @@ def _key(item: Mapping[str, Any]) -> tuple[Any, ...] | None:
     properties = item.get("properties") or {}
     if match := _LANDSAT.match(str(item.get("id", ""))):
         return (item.get("collection"), *match.group(1, 2, 3))
+    if match := _OPERA.match(str(item.get("id", ""))):
+        return (item.get("collection"), *match.group(1, 2, 4))
     orbit = properties.get("sat:absolute_orbit")
     if orbit is None:
         return None
@@ -67,9 +71,10 @@ def _key(item: Mapping[str, Any]) -> tuple[Any, ...] | None:
 
 def _rank(item: Mapping[str, Any]) -> tuple[Any, ...]:
     properties = item.get("properties") or {}
-    match = _LANDSAT.match(str(item.get("id", "")))
+    match, burst = _LANDSAT.match(str(item.get("id", ""))), _OPERA.match(str(item.get("id", "")))
     tier = _TIERS[match.group(5)] if match else 0
-    processed = (match.group(4) if match else None) or properties.get("s1:processing_datetime") or ""
+    stamp = match.group(4) if match else f"{burst.group(5)} {burst.group(3)}" if burst else None
+    processed = stamp or properties.get("s1:processing_datetime") or ""
     return (
         tier,
         str(processed),
@@ -79,7 +84,7 @@ def _rank(item: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _same(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any], a: int, b: int) -> bool:
-    if _LANDSAT.match(str(items[a].get("id", ""))):
+    if _LANDSAT.match(str(items[a].get("id", ""))) or _OPERA.match(str(items[a].get("id", ""))):
         return True
     if footprints[a] is None or footprints[b] is None or abs(_start(items[a]) - _start(items[b])) > _SAME_START:
         return False

@@ -227,7 +227,7 @@ class _Search:
         href = unsigned(str(asset["href"]))
         raster = _is_raster(asset)
         if not raster and (is_url(href) or not (_is_metadata(asset) or href.startswith(("/", "file:")))):
-            return href  # a picture, a page: never opened
+            return href if self.provider is None else self.provider.opened(href)
         owner = f"item {name!r}, asset {key!r}"
         href = resolve_href(href, base, self.roots, owner=owner)
         return href if self.provider is None or not raster else self.provider.stored(href, owner)

@@ -25,16 +25,16 @@ PASS_PROPERTIES = (
 )
 """What of an item's properties tells its overpass, besides platform and time."""
 
-_LANDSAT = re.compile(r"^L[A-Z]\d{2}_[A-Z0-9]{4}_(\d{3})\d{3}_")
+_IN_ID = re.compile(r"^(?:L[A-Z]\d{2}_[A-Z0-9]{4}_(\d{3})\d{3}_|OPERA_L2_RTC-S1_T(\d{3})-)")
 
 
 def track_of(item_id: str, properties: Mapping[str, Any]) -> int:
-    """Return the relative orbit or WRS path of an item, 0 where neither it nor its Landsat id says."""
+    """Return the relative orbit or WRS path of an item, 0 where neither it nor its id says."""
     stated = properties.get("sat:relative_orbit") or properties.get("landsat:wrs_path")
     if stated:
         return int(stated)
-    match = _LANDSAT.match(item_id)
-    return int(match.group(1)) if match else 0
+    match = _IN_ID.match(item_id)
+    return int(match.group(1) or match.group(2)) if match else 0
 
 
 def pass_of(item_id: str, properties: Mapping[str, Any]) -> tuple[str, str, str]:

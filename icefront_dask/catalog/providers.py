@@ -83,6 +83,13 @@ class Provider:
     holdings: tuple[Holding, ...]
     rewritten: tuple[tuple[str, str], ...] = ()
 
+    def opened(self, href: str) -> str:
+        """Return an href as a program can open it, where it is one that only a browser can."""
+        for start, instead in self.rewritten:
+            if href.startswith(start):
+                return instead + href.removeprefix(start)
+        return href
+
     def stored(self, href: str, owner: str) -> str:
         """Return an absolute href of an item as it is to be stored, or refuse it.
 
@@ -91,9 +98,7 @@ class Provider:
         HostError
             For an href that leads to a host or container which is none of the provider's.
         """
-        for start, instead in self.rewritten:
-            if href.startswith(start):
-                href = instead + href.removeprefix(start)
+        href = self.opened(href)
         if not any(_within(href, place) for place in self.hosts):
             parts = urlsplit(href)
             raise HostError(
@@ -187,8 +192,8 @@ PROVIDERS: dict[str, Provider] = {
             ),
             (
                 dataclasses.replace(
-                    _RTC, collection="OPERA_L2_RTC-S1_V1", platforms=_S1,
-                    note="by burst, 30 m; no Antarctica: nothing south of 60° S",
+                    _RTC, collection="OPERA_L2_RTC-S1_V1_1", platforms=_S1, start="2016-04-14",
+                    note="by burst, 30 m; its items name neither platform nor orbit, their ids do; no Antarctica",
                 ),
             ),
         ),
