@@ -46,7 +46,9 @@ class Batches(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
         first = config.simulated_seed + self.start // config.refresh_every
-        cache = SceneCache(first, config.cache, config.scene_px, config.fjord_px, config.off_centre, config.without)
+        cache = SceneCache(
+            first, config.cache, config.scene_px, config.fjord_px, config.off_centre, config.without, config.calved
+        )
         if config.mix.sar + config.mix.optical:
             for _ in range(config.cache):
                 cache.draw()

@@ -39,6 +39,7 @@ class TrainConfig(BaseModel):
     scene_px: int = 400
     fjord_px: tuple[float, float] = Field((40.0, 350.0), description="least and greatest width of a simulated fjord")
     off_centre: float = Field(0.25, description="farthest that a front lies from the middle, in sides of the scene")
+    calved: float = Field(0.0, ge=0, le=1, description="share of the scenes with a long piece beside the front")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
     guided: float | None = Field(
         None, ge=0, le=1, description="share of the windows of mix that are told the way to the sea; in_channels is 4"

@@ -39,12 +39,14 @@ def draw_scene(
     fjord_px: tuple[float, float] = (40.0, 350.0),
     off_centre: float = 0.25,
     ablated: tuple[str, ...] = (),
+    calved: float = 0.0,
 ) -> Scene:
     """Draw a place, a front and its looks; the scene is ``size`` pixels wide.
 
     The fjord's width is drawn within ``fjord_px``, its direction is any, and the middle of the front lies up to
     ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front. The ingredients
-    ``ablated`` (`icefront_dask.simulate.ablation`) are left out.
+    ``ablated`` (`icefront_dask.simulate.ablation`) are left out. A share ``calved`` of the scenes has a long piece
+    beside the front besides what :func:`icefront_dask.simulate.layers.draw_surface` draws.
     """
     rng = np.random.default_rng([seed, 0x5CE7E])
     site = draw_site(rng, atlas, fjord_px)
@@ -52,6 +54,9 @@ def draw_scene(
     if rng.random() < 1 / 12:
         front = replace(front, offset_m=float(rng.choice([-1, 1])) * 4 * max(half_width, size * pixel_m))
     surface = draw_surface(rng, half_width, pixel_m)
+    if calved:
+        pieces = _calved(np.random.default_rng([seed, 0xCA1F]), half_width, calved)
+        surface = replace(surface, bergs=surface.bergs + pieces)
     angle = rng.uniform(0, 2 * np.pi)
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
     frame = Frame(size, pixel_m, angle, rng.uniform(-off_centre, off_centre, 2) * size)
@@ -64,6 +69,18 @@ def draw_scene(
     return Scene(
         without(layers, ablated).packed(), pixel_m, surface.cliff_m, clouds.astype(np.float16), way.astype(np.float16)
     )
+
+
+def _calved(
+    rng: np.random.Generator, half_width: float, share: float
+) -> tuple[tuple[float, float, float, float, float], ...]:
+    """Draw a piece as long as a third of the fjord is wide, give or take, and parallel to the front near by."""
+    if rng.random() >= share:
+        return ()
+    length = float(np.exp(rng.uniform(np.log(0.12), np.log(0.5)))) * half_width
+    wide = length * rng.uniform(0.2, 0.5)
+    at = wide + rng.uniform(0.02, 0.4) * half_width
+    return ((float(at), rng.uniform(-0.7, 0.7) * half_width, length, float(wide), rng.normal(np.pi / 2, 0.25)),)
 
 
 def _way(rng: np.random.Generator, site: Site, frame: Frame) -> Floats:
@@ -94,7 +111,7 @@ class SceneCache:
         Scenes held.
     size : int
         Side in pixels.
-    fjord_px, off_centre, ablated
+    fjord_px, off_centre, ablated, calved
         See :func:`draw_scene`.
     """
 
@@ -106,11 +123,12 @@ class SceneCache:
         fjord_px: tuple[float, float] = (40.0, 350.0),
         off_centre: float = 0.25,
         ablated: tuple[str, ...] = (),
+        calved: float = 0.0,
     ) -> None:
         self.next_seed = first_seed
         self.count, self.size = count, size
         self.fjord_px, self.off_centre = fjord_px, off_centre
-        self.ablated = ablated
+        self.ablated, self.calved = ablated, calved
         self.scenes: dict[int, Scene] = {}
         self._atlas: tuple[int, Atlas] | None = None
 
@@ -119,7 +137,9 @@ class SceneCache:
         atlas_seed = self.next_seed // 40 * 40
         if self._atlas is None or self._atlas[0] != atlas_seed:
             self._atlas = atlas_seed, Atlas.from_seed(atlas_seed)
-        scene = draw_scene(self.next_seed, self._atlas[1], self.size, self.fjord_px, self.off_centre, self.ablated)
+        scene = draw_scene(
+            self.next_seed, self._atlas[1], self.size, self.fjord_px, self.off_centre, self.ablated, self.calved
+        )
         self.scenes[self.next_seed % self.count] = scene
         self.next_seed += 1
 
