@@ -12,7 +12,7 @@ from icefront_dask.cli.calibrate import calibrate
 from icefront_dask.cli.change import compare_fronts, review, series
 from icefront_dask.cli.lines import segment, trace
 from icefront_dask.cli.providers import providers
-from icefront_dask.cli.scores import compare, score
+from icefront_dask.cli.scores import ablate, compare, score
 from icefront_dask.cli.workflow import demo, run, train, tune
 from icefront_dask.errors import IcefrontError
 
@@ -40,6 +40,7 @@ for _command in (
     compare_fronts,
     score,
     compare,
+    ablate,
     run,
     train,
     tune,

@@ -1,7 +1,8 @@
-"""Commands that say how good fronts are: ``score``, ``compare``."""
+"""Commands that say how good fronts are: ``score``, ``compare``, ``ablate``."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from icefront_dask.cli.options import AsJson, Model
 from icefront_dask.cli.output import note, progress, result
 from icefront_dask.errors import ConfigError
 
-__all__ = ["compare", "score"]
+__all__ = ["ablate", "compare", "score"]
 
 Layout = Annotated[
     str,
@@ -33,6 +34,12 @@ def score(
     training: Annotated[
         Path | None, typer.Option("--training", help="Configuration of the trainings of --cross-validate.")
     ] = None,
+    looks: Annotated[
+        str, typer.Option("--looks", help="plain, or sar: pairs restyled as SAR.")
+    ] = "plain",
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Score changed images too: water, contrast, turns, scales, gaps.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for scores.csv, .md, .json and a picture of the worst.")
     ] = None,
@@ -41,19 +48,28 @@ def score(
     """Predict the fronts of labelled images and measure how far off they are.
 
     Images without a label are predicted too, and named. With --cross-validate the folds lie in --out (default
-    out/cross-validation), and an interrupted one goes on from its last checkpoint.
+    out/cross-validation), and an interrupted one goes on from its last checkpoint. With --robustness a table compares
+    the errors on changed images with those on the images as they are.
 
     \b
     Example:  icefront score helheim-scenes --layout scenes --lines out/lines
               icefront score pairs --layout pairs --cross-validate glacier --out out/folds
+              icefront score pairs --layout pairs --robustness
     """
+    if robustness:
+        if cross_validate is not None or lines is not None:
+            raise ConfigError("--robustness compares one model with itself: leave --cross-validate and --lines out")
+        _robustness(data, layout, model, looks, pixel_size, out, as_json=as_json)
+        return
     from icefront_dask.runs.scoring import draw_worst, score_folder
 
     with progress() as report:
         if cross_validate is None:
             if training is not None:
                 raise ConfigError("--training is the configuration of --cross-validate glacier; name both")
-            scores, found = score_folder(data, layout, model=model, lines=lines, pixel_size_m=pixel_size, report=report)
+            scores, found = score_folder(
+                data, layout, model=model, looks=looks, lines=lines, pixel_size_m=pixel_size, report=report
+            )
         else:
             from icefront_dask.runs.cross_validation import cross_validate as leave_one_out
 
@@ -61,7 +77,7 @@ def score(
                 raise ConfigError("--cross-validate takes 'glacier', and trains its own models: leave --model out")
             out = out or Path("out/cross-validation")
             scores, found = leave_one_out(
-                data, layout, out, training=training, lines=lines, pixel_size_m=pixel_size, report=report
+                data, layout, out, training=training, looks=looks, lines=lines, pixel_size_m=pixel_size, report=report
             )
     labelled = set() if scores is None else set(scores.images["name"])
     if scores is not None:
@@ -76,12 +92,29 @@ def score(
             "labelled": len(labelled),
             "unlabelled": sorted(set(found) - labelled),
             "status": {name: front.status for name, front in sorted(found.items())},
+            "models": dict(Counter(f"{front.model} on {front.channels}" for front in found.values())),
             **({} if scores is None else scores.pooled | {"images": len(found)}),
             "intervals": {} if scores is None else scores.intervals,
             "lines": lines,
         },
         as_json=as_json,
     )
+
+
+def _robustness(
+    data: Path, layout: str, model: str, looks: str, pixel_size: float, out: Path | None, *, as_json: bool
+) -> None:
+    from icefront_dask.runs.robustness import robustness
+
+    with progress() as report:
+        table, scores = robustness(data, layout, model=model, looks=looks, pixel_size_m=pixel_size, report=report)
+    if not as_json:
+        note(table.to_string(index=False, float_format="%.2f"))
+    if out is not None:
+        for name, found in scores.items():
+            found.write(out / name)
+        table.to_csv(out / "robustness.csv", index=False)
+    result({"changes": table.to_dict("records"), "output": out}, as_json=as_json)
 
 
 def compare(
@@ -108,3 +141,30 @@ def compare(
             found.write(out / Path(name).stem)
         table.to_csv(out / "compare.csv", index=False)
     result({"models": table.to_dict("records"), "output": out}, as_json=as_json)
+
+
+def ablate(
+    config: Annotated[Path, typer.Argument(help="Training configuration in YAML, with simulated scenes in its mix.")],
+    data: Annotated[Path, typer.Argument(help="Folder of images with their true fronts, to score on.")],
+    layout: Layout,
+    out: Annotated[Path, typer.Option("--out", help="Folder for each training and for ablation.csv.")],
+    ingredient: Annotated[
+        list[str] | None, typer.Option("--ingredient", help="Of the simulator; several times. Default: each.")
+    ] = None,
+    pixel_size: PixelSize = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Train without each ingredient of the simulator in turn and score each network on the same images.
+
+    Reports what an ingredient is worth; nothing is to be chosen by it. An interrupted one goes on where it was.
+
+    \b
+    Example:  icefront ablate configs/ablation.yaml helheim-sar --layout scenes --out out/ablation
+    """
+    from icefront_dask.runs.ablation import ablate as ablate_each
+
+    with progress() as report:
+        table = ablate_each(config, data, layout, out, ingredients=ingredient, pixel_size_m=pixel_size, report=report)
+    if not as_json:
+        note(table.to_string(index=False, float_format="%.2f"))
+    result({"trainings": table.to_dict("records"), "output": out}, as_json=as_json)

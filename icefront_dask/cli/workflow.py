@@ -84,6 +84,7 @@ def train(
     """
     from icefront_dask.train.config import read_train_config
     from icefront_dask.train.fit import fit_scored
+    from icefront_dask.train.ship import write_card
 
     settings = read_train_config(config)
     last = [float("nan")]
@@ -96,9 +97,10 @@ def train(
         done = fit_scored(settings, told)
     if os.environ.get("RANK", "0") != "0":  # torchrun starts several; one tells
         return
+    card = write_card(settings, done.weights, f"icefront train {config}")
     watched = {} if settings.validation is None else {"best": done.best, "best_step": done.best_step}
     result(
-        {"name": settings.name, "steps": done.steps, "loss": last[0], **watched, "weights": done.weights},
+        {"name": settings.name, "steps": done.steps, "loss": last[0], **watched, "weights": done.weights, "card": card},
         as_json=as_json,
     )
 

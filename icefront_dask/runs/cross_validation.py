@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from icefront_dask import train as room
 from icefront_dask.errors import ConfigError, InputError
 from icefront_dask.models import registry
-from icefront_dask.runs.images import front_of_image
-from icefront_dask.runs.scoring import write_lines
+from icefront_dask.runs.looks import image_reader
+from icefront_dask.runs.scoring import front_of_sample, write_lines
 from icefront_dask.score import Dataset, read_dataset, score_lines
 from icefront_dask.train.config import Data, TrainConfig, read_train_config
 from icefront_dask.train.fit import fit
@@ -19,7 +19,7 @@ from icefront_dask.train.layouts import entries
 from icefront_dask.train.ship import SIMULATED, ship
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from icefront_dask.runs.images import ImageFront
     from icefront_dask.score import Scores
@@ -38,6 +38,7 @@ def cross_validate(
     out: str | Path,
     *,
     training: Path | None = None,
+    looks: str = "plain",
     lines: str | Path | None = None,
     pixel_size_m: float = 30.0,
     report: Report | None = None,
@@ -57,6 +58,8 @@ def cross_validate(
     training : path, optional
         Configuration of the trainings, see ``icefront_dask/train/cross-validation.yaml``, the default; its data
         set, held-out glaciers, name and folder are replaced.
+    looks : {"plain", "sar"}
+        As what the images are scored: as they are, or restyled in the manner of SAR (layout ``pairs``).
     lines, pixel_size_m, report
         As in :func:`icefront_dask.runs.scoring.score_folder`.
 
@@ -69,8 +72,8 @@ def cross_validate(
     Raises
     ------
     ConfigError
-        The training chooses by a validation, starts from weights that have seen real scenes, or is none of the
-        shipped kind; `out` holds folds of another configuration.
+        The training chooses by a validation, starts from weights that have seen a glacier which is left out (or that
+        do not say), or is none of the shipped kind; `out` holds folds of another configuration.
     InputError
         Fewer than two glaciers, or a folder that is not in the layout.
     """
@@ -85,14 +88,16 @@ def cross_validate(
     folds = sorted(set(glacier.values()))
     if len(folds) < 2:
         raise InputError(f"{data}: all images show {folds[0]}; to leave one glacier out there must be two or more")
+    _not_seen(base, folds)
+    read = image_reader(data, layout, looks)
     _same_run(folder, base, Path(data), layout)
     fronts: dict[str, ImageFront] = {}
     for fold in folds:
         weights = _train(_of_fold(base, fold, Path(data), layout, folder), report)
         own = [sample for sample in dataset if glacier[sample.name] == fold]
         for number, sample in enumerate(own, start=1):
-            size = sample.pixel_m or pixel_size_m
-            fronts[sample.name] = front_of_image(sample.image, model=str(weights), pixel_size_m=size)
+            found = front_of_sample(sample, read(sample), str(weights), pixel_size_m)
+            fronts[sample.name] = replace(found, outputs=None)
             if report is not None:
                 report(f"images of {fold}", number, len(own))
     if lines is not None:
@@ -109,12 +114,26 @@ def _checked(base: TrainConfig) -> TrainConfig:
             f"a fold is scored by the way of the shipped networks: task ice-front and preprocessing robust, not "
             f"{base.task} and {base.preprocessing}"
         )
-    if base.init is not None and set(registry.card(str(base.init)).training_data) != {SIMULATED}:
-        raise ConfigError(
-            f"init: {base.init.name} has seen real scenes, perhaps of the glacier that is left out; start from weights "
-            "of simulated scenes alone, or from none"
-        )
     return base
+
+
+def _not_seen(base: TrainConfig, folds: Sequence[str]) -> None:
+    """Raise where the weights to start from have seen a glacier that is to be left out, or may have."""
+    if base.init is None:
+        return
+    card = registry.card(str(base.init))
+    if card.training_glaciers is None:
+        if set(card.training_data) == {SIMULATED}:
+            return
+        raise ConfigError(
+            f"init: {base.init.name} has seen real scenes and its card does not say of which glaciers; start from "
+            "weights of simulated scenes alone, or from none"
+        )
+    if seen := sorted(set(card.training_glaciers) & set(folds)):
+        raise ConfigError(
+            f"init: {base.init.name} has seen labelled scenes of {', '.join(seen)}, which is left out in a fold; start "
+            "from weights that have not, or from none"
+        )
 
 
 def _of_fold(base: TrainConfig, fold: str, data: Path, layout: str, folder: Path) -> TrainConfig:

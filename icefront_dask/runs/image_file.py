@@ -34,17 +34,21 @@ class Image:
     data : (B, H, W) float32 ndarray
         All bands but alpha; NaN nodata.
     names : tuple of str
-        What the file calls them, in small letters; empty where it says nothing.
+        What the file calls each, in small letters, empty where it says nothing; none at all by default.
     calibration : str
         gamma0 or sigma0 (linear power), reflectance, uncalibrated (grey values, or radar in dB).
     transform, crs : Affine and str, or None
     """
 
     data: npt.NDArray[np.float32]
-    names: tuple[str, ...] = ("",)
+    names: tuple[str, ...] = ()
     calibration: str = "uncalibrated"
     transform: Affine | None = None
     crs: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            object.__setattr__(self, "names", ("",) * len(self.data))
 
     @property
     def bands(self) -> dict[str, npt.NDArray[np.float32]]:

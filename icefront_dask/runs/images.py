@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +10,18 @@ import rasterio
 import rasterio.warp
 import shapely
 from pyproj import CRS, Transformer
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-from scipy.ndimage import label
 
-from icefront_dask.errors import InputError
 from icefront_dask.fronts import Status, trace_scene
 from icefront_dask.fronts.options import from_config
 from icefront_dask.models import registry
+from icefront_dask.models.polarisation import floor_share
+from icefront_dask.models.protocols import OWN
 from icefront_dask.predict import crop_predictor, get_model, predict_scene, resolve_options
+from icefront_dask.predict.scene import CROSS, choose_bands
 from icefront_dask.regions import working_crs
+from icefront_dask.runs.image_file import read_image
+from icefront_dask.runs.published import Outputs, published_front
 from icefront_dask.score.lines import apply_affine
-from icefront_dask.sensors import VARIABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from icefront_dask.fronts import TracedFront
+    from icefront_dask.runs.image_file import Image
 
-__all__ = ["ImageFront", "front_of_image"]
+__all__ = ["ImageFront", "front_in", "front_of_image"]
 
 _RANK = (Status.ACCEPTED, Status.REVIEW, Status.REJECTED)
 _SQUARE = 0.01  # sides of a pixel that differ by less are equal
@@ -52,6 +53,14 @@ class ImageFront:
         Of the best front, NaN without one.
     transform, crs : Affine and str, or None
         Georeference of the file.
+    model : str
+        That was used.
+    channels : str
+        What it was given, as ``hh`` or ``hh+hv``.
+    pixels : (n, 2) float64 ndarray, optional
+        The front's pixels (centres), of protocols which give pixels rather than a line.
+    outputs : Outputs, optional
+        What the network said, on the pixels of the file; None where it worked on another grid.
     """
 
     line: BaseGeometry | None
@@ -60,30 +69,44 @@ class ImageFront:
     confidence: float
     transform: Affine | None
     crs: str | None
-
-
-@dataclass(frozen=True)
-class _Image:
-    bands: dict[str, npt.NDArray[np.float32]]
-    transform: Affine | None
-    crs: str | None
+    model: str = ""
+    channels: str = ""
+    pixels: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    outputs: Outputs | None = field(default=None, repr=False, compare=False)
 
 
 def front_of_image(path: Path, *, model: str = "auto", pixel_size_m: float = 30.0) -> ImageFront:
+    """Predict and trace the front of an image file; see `read_image` and :func:`front_in`."""
+    return front_in(read_image(path), model=model, pixel_size_m=pixel_size_m)
+
+
+def front_in(
+    image: Image,
+    *,
+    model: str = "auto",
+    pixel_size_m: float = 30.0,
+    box: tuple[int, int, int, int] | None = None,
+    fjord: npt.NDArray[np.bool_] | None = None,
+) -> ImageFront:
     """Predict and trace the front of an image.
 
-    An image in degrees, or with pixels that are not square, is first warped to a grid in metres whose pixels are
-    as large as the longer side of the file's own; the line comes back in the pixels of the file.
+    A model is applied as its card says: by the way of the shipped networks, or by the protocol of its paper
+    (`icefront_dask.models.protocols`). By the former, an image in degrees, or with pixels that are not square, is
+    first warped to a grid in metres whose pixels are as large as the longer side of the file's own; the line comes
+    back in the pixels of the file.
 
     Parameters
     ----------
-    path : Path
-        GeoTIFF or PNG. Bands are taken by their descriptions where these are names of
-        ``sensors.VARIABLES``, else the first band is ``grey``.
+    image : Image
     model : str
-        ``auto``, a model's name, or the path of its weights.
+        ``auto``, a model's name, or the path of its weights. ``auto`` leaves models that need a cross-polarised
+        channel aside where that lies at its noise floor.
     pixel_size_m : float
         Side of a pixel of an image without a georeference.
+    box : (top, left, bottom, right), optional
+        CaFFe's bounding box, outside which its protocols draw no front.
+    fjord : (H, W) bool ndarray, optional
+        Where a front can be; not used where the image is warped.
 
     Returns
     -------
@@ -91,32 +114,32 @@ def front_of_image(path: Path, *, model: str = "auto", pixel_size_m: float = 30.
 
     Raises
     ------
-    InputError
-        If the file cannot be read.
     ModelMismatchError, WeightsError
         If the model does not fit or is not there.
     """
-    image = _read(path)
-    name = registry.choose(image.bands) if model == "auto" else model
-    name, sha256 = registry.fingerprint(name)
+    name, sha256 = registry.fingerprint(_chosen(image) if model == "auto" else model)
+    card = registry.card(name)
+    if card.protocol != OWN:
+        return _published(image, name, pixel_size_m, box, fjord)
     options = resolve_options()
     loaded = get_model(name, sha256, options.engine, options.threads)
     bands, size, grid = _metric(image, pixel_size_m)
+    inside = fjord if grid is None else None
     common: dict[str, Any] = {
         "pixel_size_m": size,
-        "calibration": "uncalibrated",
+        "calibration": image.calibration,
         "network": loaded.engines,
         "options": options,
-        "primary": loaded.card.primary,
-        "cross": loaded.card.cross,
+        "primary": card.primary,
+        "cross": card.cross,
     }
-    prediction = predict_scene(bands, **common)
-    valid = np.isfinite(prediction.ice)
+    prediction = predict_scene(bands, fjord_mask=inside, **common)
     traced = trace_scene(
         prediction.ice,
         prediction.front,
-        valid,
+        np.isfinite(prediction.ice),
         pixel_size_m=size,
+        fjord=inside,
         look_again=crop_predictor(bands, **common),
         options=from_config(),
     )
@@ -126,7 +149,51 @@ def front_of_image(path: Path, *, model: str = "auto", pixel_size_m: float = 30.
         parts = [shapely.LineString(_to_file(front.xy, grid, image)) for front in best]
         line = parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)
     first = best[0]
-    return ImageFront(line, str(first.status), str(first.reason), float(first.confidence), image.transform, image.crs)
+    primary, cross = choose_bands(bands, card.primary, card.cross)
+    return ImageFront(
+        line,
+        str(first.status),
+        str(first.reason),
+        float(first.confidence),
+        image.transform,
+        image.crs,
+        model=card.name,
+        channels=f"{primary}+{cross}" if prediction.cross else primary,
+        outputs=Outputs(prediction.ice, prediction.front) if grid is None else None,
+    )
+
+
+def _chosen(image: Image) -> str:
+    """Name of the packaged model for an image."""
+    bands, least = image.bands, resolve_options().cross_floor_share
+    seen = any(floor_share(bands[name], power=image.power) <= least for name in CROSS if name in bands)
+    return registry.choose(bands, image.calibration, cross_seen=seen)
+
+
+def _published(
+    image: Image,
+    model: str,
+    pixel_size_m: float,
+    box: tuple[int, int, int, int] | None,
+    fjord: npt.NDArray[np.bool_] | None,
+) -> ImageFront:
+    """Apply a model by the protocol of its paper, on the file's own pixels."""
+    if image.crs is not None and image.transform is not None:
+        pixel_size_m = max(_ground(image, image.shape)[1:])
+    found = published_front(image, model, pixel_size_m=pixel_size_m, box=box, fjord=fjord)
+    there = found.line is not None
+    return ImageFront(
+        found.line,
+        str(Status.ACCEPTED if there else Status.NO_FRONT),
+        str(found.reason),
+        1.0 if there else float("nan"),
+        image.transform,
+        image.crs,
+        model=registry.card(model).name,
+        channels=found.channels,
+        pixels=found.pixels,
+        outputs=found.outputs,
+    )
 
 
 def _best(traced: list[TracedFront]) -> list[TracedFront]:
@@ -136,37 +203,8 @@ def _best(traced: list[TracedFront]) -> list[TracedFront]:
     return [front for front in traced if order.get(front.status, len(order)) == best]
 
 
-def _read(path: Path) -> _Image:
-    driver = "PNG" if path.suffix.lower() == ".png" else "GTiff"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=driver) as source:
-                described = [str(text or "").lower() for text in source.descriptions]
-                named = {name: index for index, name in enumerate(described, start=1) if name in VARIABLES}
-                wanted = named or {"grey": 1}
-                bands = {name: _band(source, index) for name, index in wanted.items()}
-                crs = None if source.crs is None else source.crs.to_string()
-                return _Image(bands, None if crs is None else source.transform, crs)
-    except RasterioIOError as error:
-        raise InputError(f"{path} cannot be read as {driver} ({error}); replace it or leave it out") from error
-
-
-def _band(source: Any, index: int) -> npt.NDArray[np.float32]:
-    raw = source.read(index)
-    band = raw.astype(np.float32)
-    if source.nodatavals[index - 1] is not None:
-        band[source.read_masks(index) == 0] = np.nan
-    elif raw.dtype.kind in "iu":
-        # Zeros that reach the rim are what lies beyond the scene.
-        parts, _ = label(raw == 0)
-        rim = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-        band[np.isin(parts, rim[rim > 0])] = np.nan
-    return band
-
-
 def _metric(
-    image: _Image, pixel_size_m: float
+    image: Image, pixel_size_m: float
 ) -> tuple[dict[str, npt.NDArray[np.float32]], float, tuple[Affine, str] | None]:
     """Return the bands on square pixels, their size in metres, and the grid if it is not the file's own."""
     if image.crs is None or image.transform is None:
@@ -197,7 +235,7 @@ def _metric(
     return warped, size, (transform, crs)
 
 
-def _ground(image: _Image, shape: tuple[int, ...]) -> tuple[str, float, float]:
+def _ground(image: Image, shape: tuple[int, ...]) -> tuple[str, float, float]:
     """Return a projection in metres for the place, and the sides of the pixel in the middle there."""
     assert image.crs is not None
     assert image.transform is not None
@@ -211,7 +249,7 @@ def _ground(image: _Image, shape: tuple[int, ...]) -> tuple[str, float, float]:
     return crs, float(np.hypot(*(xy[1] - xy[0]))), float(np.hypot(*(xy[2] - xy[0])))
 
 
-def _to_file(xy: npt.NDArray[np.float64], grid: tuple[Affine, str] | None, image: _Image) -> npt.NDArray[np.float64]:
+def _to_file(xy: npt.NDArray[np.float64], grid: tuple[Affine, str] | None, image: Image) -> npt.NDArray[np.float64]:
     """Return pixel coordinates of the working grid in pixels of the file."""
     if grid is None:
         return xy

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icefront_dask.errors import ConfigError, InputError
-from icefront_dask.runs.images import front_of_image
+from icefront_dask.runs.image_file import read_image
+from icefront_dask.runs.images import front_in
+from icefront_dask.runs.looks import image_reader
 from icefront_dask.score import read_dataset, score_lines, unlabelled_images, write_line
+from icefront_dask.score.areas import mean_overlaps, overlaps_of
 from icefront_dask.score.compare import compare_scores
+from icefront_dask.score.sides import fjord_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
+    from icefront_dask.runs.image_file import Image
     from icefront_dask.runs.images import ImageFront
-    from icefront_dask.score import Scores
+    from icefront_dask.score import Dataset, Sample, Scores
 
     Report = Callable[[str, int, int], None]
 
-__all__ = ["compare_folder", "draw_worst", "score_folder", "write_lines"]
+__all__ = ["compare_folder", "draw_worst", "front_of_sample", "score_folder", "scores_of", "write_lines"]
 
 
 def score_folder(
@@ -29,6 +35,7 @@ def score_folder(
     layout: str,
     *,
     model: str = "auto",
+    looks: str = "plain",
     lines: str | Path | None = None,
     pixel_size_m: float = 30.0,
     report: Report | None = None,
@@ -43,6 +50,8 @@ def score_folder(
         Which.
     model : str
         ``auto``, a model's name, or the path of its weights.
+    looks : {"plain", "sar"}
+        Images as they are, or restyled in the manner of SAR; the latter of layout ``pairs``, those with a label.
     lines : path, optional
         Folder for the predicted fronts, ``NAME.geojson`` each: EPSG:4326, or pixels x, y without a georeference.
     pixel_size_m : float
@@ -66,17 +75,41 @@ def score_folder(
     """
     dataset = read_dataset(data, layout, unlabelled="skip")
     files = {sample.name: sample.image for sample in dataset} | unlabelled_images(data, layout)
-    sizes = {sample.name: sample.pixel_m for sample in dataset}
+    samples = {sample.name: sample for sample in dataset}
+    read = image_reader(data, layout, looks)
+    if looks != "plain":
+        files = {name: file for name, file in files.items() if name in samples}
     fronts: dict[str, ImageFront] = {}
+    overlaps: dict[str, dict[str, float]] = {}
     for number, (name, file) in enumerate(sorted(files.items()), start=1):
-        fronts[name] = front_of_image(file, model=model, pixel_size_m=sizes.get(name) or pixel_size_m)
+        sample = samples.get(name)
+        image = read_image(file) if sample is None else read(sample)
+        front = front_of_sample(sample, image, model, pixel_size_m)
+        if sample is not None:
+            overlaps[name] = overlaps_of(sample, layout, front.outputs)
+        fronts[name] = replace(front, outputs=None)
         if report is not None:
             report("images", number, len(files))
     if lines is not None:
         write_lines(Path(lines), fronts)
     if not len(dataset):
         return None, fronts
-    return score_lines({sample.name: fronts[sample.name].line for sample in dataset}, dataset), fronts
+    scores = scores_of(fronts, dataset)
+    return replace(scores, pooled=scores.pooled | mean_overlaps(overlaps.values())), fronts
+
+
+def front_of_sample(sample: Sample | None, image: Image, model: str, pixel_size_m: float) -> ImageFront:
+    """Predict the front of an image, told what its data set says of it: pixel size, bounding box, fjord."""
+    if sample is None:
+        return front_in(image, model=model, pixel_size_m=pixel_size_m)
+    size = sample.pixel_m or pixel_size_m
+    return front_in(image, model=model, pixel_size_m=size, box=sample.box, fjord=fjord_of(sample))
+
+
+def scores_of(fronts: Mapping[str, ImageFront], dataset: Dataset) -> Scores:
+    """Score the fronts of a data set, by their pixels where a protocol gives these."""
+    pixels = {name: front.pixels for name, front in fronts.items() if front.pixels is not None}
+    return score_lines({sample.name: fronts[sample.name].line for sample in dataset}, dataset, pixels=pixels)
 
 
 def draw_worst(data: str | Path, layout: str, fronts: dict[str, ImageFront], scores: Scores, folder: Path) -> None:

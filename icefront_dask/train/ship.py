@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.train.config import TrainConfig
 
-__all__ = ["SIMULATED", "card_of", "glaciers_of", "protocol_of", "seeds_of", "ship"]
+__all__ = ["SIMULATED", "card_of", "glaciers_of", "protocol_of", "seeds_of", "ship", "write_card"]
 
 MAX_SHIPPED_BYTES = 16 * 2**20
 _PAIRS = (
@@ -108,6 +108,11 @@ def card_of(
     """
     last = configs[-1]
     way = protocol_of(last)
+    if way is None:
+        raise ConfigError(
+            f"task {last.task} with preprocessing {last.preprocessing} is the way of no paper, so these weights cannot "
+            f"be applied to an image; known are: {', '.join((OWN, *PROTOCOLS))}"
+        )
     own = way == OWN
     options = {key: value for key, value in last.architecture_options.items() if key != "deep_supervision"}
     network = registry.build(last.architecture, options)
@@ -143,23 +148,24 @@ def card_of(
     )
 
 
-def protocol_of(config: TrainConfig) -> str:
-    """Return the protocol by which the weights of a training are applied.
+def write_card(config: TrainConfig, weights: Path, command: str) -> Path | None:
+    """Write the card of a training's weights beside them, ``NAME.json``; None where no protocol applies them."""
+    if protocol_of(config) is None:
+        return None
+    card = card_of([config], sha256_of(weights), config.name, commands=[command])
+    path = weights.with_suffix(".json")
+    path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return path
 
-    Raises
-    ------
-    ConfigError
-        There is none.
-    """
+
+def protocol_of(config: TrainConfig) -> str | None:
+    """Return the protocol by which the weights of a training are applied, None where there is none."""
     if (config.task, config.preprocessing) == ("ice-front", "robust"):
         return OWN
     for name, way in PROTOCOLS.items():
         if (way.task, way.preparation) == (config.task, config.preprocessing):
             return name
-    raise ConfigError(
-        f"task {config.task} with preprocessing {config.preprocessing} is the way of no paper, so these weights cannot "
-        f"be scored; see icefront_dask.models.protocols for those that are known: {', '.join((OWN, *PROTOCOLS))}"
-    )
+    return None
 
 
 def glaciers_of(config: TrainConfig) -> tuple[str, ...]:
