@@ -2,7 +2,8 @@
 
 A front advances no faster than its ice flows, but a retreat may be sudden. The largest set of fronts in which
 no advance from one to the next exceeds that limit is believed; what does not fit into it goes to review. Fronts
-of the cold season, which may be the edge of sea ice, count half. A calving event is never in question by itself:
+of the cold season, which may be the edge of sea ice, and those of scenes that are suddenly dark count half. Where
+two sets are about equally large, both go to review in what they differ. A calving event is never in question by itself:
 the fronts after it bear it out.
 """
 
@@ -14,15 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from icefront_dask.change.chain import consistent_chain
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
 
-__all__ = ["check_series", "consistent_chain", "own_scatter", "own_speed"]
+__all__ = ["check_series", "own_scatter", "own_speed"]
 
 _COLD_DAYS = 243.0  # October to May
 _COLD_WEIGHT = 0.5  # of a front of these months against one of the melt season
+_DARK_WEIGHT = 0.5  # of a front in a scene that is suddenly dark, as in melt
 _MIN_TRIPLES = 20
 _NEAR_DAYS = 40.0
 _OUTLYING = 1.5  # interquartile ranges
@@ -40,7 +43,8 @@ def check_series(
     own scatter), ``advance_undone`` and ``retreat_undone`` (a spike), ``melange_suspected`` (an advance of
     the cold season that is gone at break-up), ``melt_suspected`` (a retreat that is undone, in a scene more
     than 3 dB darker than those around it), ``same_day_differs`` (of two fronts of a day that lie apart, the
-    one that fits the series less).
+    one that fits the series less), ``position_undecided`` (of two readings of the series that are about
+    equally well borne out, the better one has this front and the other cannot).
 
     Parameters
     ----------
@@ -108,9 +112,10 @@ def _flags(
         window_days=settings["speed_window_days"],
     )
     alone = _one_a_day(days, position, sigma, pixel, sigmas=settings["tolerance_sigmas"])
-    weight = np.ones(len(days))
+    gamma = main["gamma0_db"].to_numpy(dtype=float) if "gamma0_db" in main else np.full(len(days), np.nan)
+    weight = np.where(_darkened(gamma, days, np.ones(len(days), dtype=bool), settings), _DARK_WEIGHT, 1.0)
     if north is not None:  # sea ice can look like a front, but not in the melt season
-        weight[_season_day(days, north=north) < _COLD_DAYS] = _COLD_WEIGHT
+        weight[_season_day(days, north=north) < _COLD_DAYS] *= _COLD_WEIGHT
     chain = consistent_chain(
         days[alone],
         position[alone],
@@ -122,12 +127,13 @@ def _flags(
     )
     flags = np.where(alone, "", str(SeriesReason.SAME_DAY_DIFFERS)).astype(object)
     kept = alone.copy()
-    kept[alone] = chain
-    dark = _darkened(main, days, kept, settings)
+    kept[alone] = chain.kept
+    dark = _darkened(gamma, days, kept, settings)
+    flags[np.flatnonzero(alone)[chain.undecided]] = str(SeriesReason.UNDECIDED)
     named = _name(
         days[alone],
         position[alone],
-        chain,
+        chain.kept,
         undone=settings["undone_days"],
         break_up=settings["break_up_days"],
         north=north,
@@ -153,14 +159,17 @@ def _one_a_day(days: Floats, position: Floats, sigma: Floats, pixel: Floats, *, 
 
 
 def _darkened(
-    main: pd.DataFrame, days: Floats, kept: npt.NDArray[np.bool_], settings: dict[str, Any]
+    gamma: Floats, days: Floats, among: npt.NDArray[np.bool_], settings: dict[str, Any]
 ) -> npt.NDArray[np.bool_]:
-    """Return which scenes are darker by more than 3 dB than the believed ones within 30 days, as in melt."""
-    gamma = main["gamma0_db"].to_numpy(dtype=float) if "gamma0_db" in main else np.full(len(days), np.nan)
+    """Return which scenes are darker by more than 3 dB than certain others within 30 days, as in melt."""
     out = np.zeros(len(days), dtype=bool)
-    for k in np.flatnonzero(~kept & np.isfinite(gamma)):
-        near = kept & (np.abs(days - days[k]) <= settings["undone_days"]) & np.isfinite(gamma)
-        out[k] = bool(near.any()) and float(np.median(gamma[near])) - gamma[k] > settings["melt_drop_db"]
+    known = np.isfinite(gamma)
+    for k in np.flatnonzero(known):
+        first = int(np.searchsorted(days, days[k] - settings["undone_days"]))
+        stop = int(np.searchsorted(days, days[k] + settings["undone_days"], side="right"))
+        near = among[first:stop] & known[first:stop]
+        near[k - first] = False
+        out[k] = bool(near.any()) and float(np.median(gamma[first:stop][near])) - gamma[k] > settings["melt_drop_db"]
     return out
 
 
@@ -198,62 +207,6 @@ def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float
     q1, q3 = np.percentile(speeds, [25, 75])
     speeds = speeds[speeds <= q3 + _OUTLYING * (q3 - q1)]
     return max(floor, float(np.percentile(speeds, percentile, method="lower")))
-
-
-def consistent_chain(
-    days: Floats,
-    position: Floats,
-    sigma: Floats,
-    pixel: Floats,
-    speed: float,
-    *,
-    sigmas: float = 2.0,
-    weight: Floats | None = None,
-) -> npt.NDArray[np.bool_]:
-    """Return which fronts belong to the longest sequence without an implausible advance.
-
-    Of equally long sequences the one with the shortest way is taken, then the earlier one. O(n²) in NumPy
-    rows.
-
-    Parameters
-    ----------
-    days : ndarray
-        (n,) float64, sorted.
-    position, sigma, pixel : ndarray
-        (n,) float64 in metres: position, its 1 sigma, the pixel size of its scene.
-    speed : float
-        Fastest advance, m per day.
-    sigmas : float
-        Tolerance in standard deviations of a difference.
-    weight : ndarray, optional
-        (n,) float64, by how much each front makes a sequence longer; 1 by default.
-
-    Returns
-    -------
-    ndarray
-        (n,) bool.
-    """
-    n = len(days)
-    count = np.ones(n) if weight is None else weight
-    score = count.copy()
-    after = np.full(n, -1, dtype=np.int64)
-    ways = (
-        n * np.ptp(position) * 1.001 / count.min() + 1e-9 if n else 1.0
-    )  # the ways of all fronts together: they count less than one
-    for i in range(n - 2, -1, -1):
-        rise = position[i + 1 :] - position[i]
-        limit = speed * (days[i + 1 :] - days[i]) + sigmas * np.hypot(sigma[i], sigma[i + 1 :])
-        fits = rise <= limit + np.maximum(pixel[i], pixel[i + 1 :])
-        if fits.any():
-            value = np.where(fits, score[i + 1 :] - np.abs(rise) / ways, -np.inf)
-            best = int(np.argmax(value))
-            score[i], after[i] = value[best] + count[i], i + 1 + best
-    kept = np.zeros(n, dtype=bool)
-    k = int(np.argmax(score)) if n else -1
-    while k >= 0:
-        kept[k] = True
-        k = int(after[k])
-    return kept
 
 
 def _name(

@@ -34,6 +34,7 @@ class SeriesReason(StrEnum):
     MELANGE = "melange_suspected"
     MELT = "melt_suspected"  # a retreat undone within 30 days while the whole scene turned dark
     SAME_DAY_DIFFERS = "same_day_differs"  # another front of the day lies elsewhere and fits the series better
+    UNDECIDED = "position_undecided"  # another reading of the series, borne out about as well, has no room for it
     ROUGH_LINE = "rough_line"
     ODD_LENGTH = "odd_length"
     AREA_CHANGE_UNDONE = "area_change_undone"

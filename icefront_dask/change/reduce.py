@@ -145,7 +145,7 @@ def _measure_block(block: gpd.GeoDataFrame, region: Region, options: Mapping[str
 
 
 def _finish(rows: list[pd.DataFrame], region: Region, options: Mapping[str, Any]) -> pd.DataFrame:
-    keywords = {key: options[key] for key in ("check", "v_max_m_per_day") if key in options}
+    keywords = {key: options[key] for key in ("check", "v_max_m_per_day", "verdicts") if key in options}
     stacked = pd.concat([block for block in rows if len(block)] or [empty_series()], ignore_index=True).astype(DTYPES)
     return finish_series(stacked, north=_north(region), **keywords)
 

@@ -13,6 +13,7 @@ from icefront_dask.change.inputs import DatedFronts, prepare_fronts
 from icefront_dask.change.layout import Layout, build_layout
 from icefront_dask.change.measure import measure_scene
 from icefront_dask.change.reasons import SeriesReason, add_reason
+from icefront_dask.change.verdicts import judge_series
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
@@ -71,6 +72,7 @@ def front_series(
     uncertainty_m: float | None = None,
     v_max_m_per_day: float | None = None,
     check: bool = True,
+    verdicts: pd.DataFrame | None = None,
     date_column: str | None = None,
     on_missing: Literal["raise", "flag"] = "raise",
 ) -> pd.DataFrame:
@@ -114,6 +116,9 @@ def front_series(
         otherwise.
     check : bool
         Whether to run :func:`~icefront_dask.change.check_series`.
+    verdicts : DataFrame, optional
+        From :func:`~icefront_dask.change.apply_verdicts`, whose fronts are given: what a person said goes before
+        what the check says.
     date_column : str, optional
         Column of the dates.
     on_missing : {"raise", "flag"}
@@ -179,7 +184,7 @@ def front_series(
         extrapolate=extrapolate,
         uncertainty_m=uncertainty_m,
     )
-    return finish_series(rows, check=check, v_max_m_per_day=v_max_m_per_day, north=layout.north)
+    return finish_series(rows, check=check, v_max_m_per_day=v_max_m_per_day, north=layout.north, verdicts=verdicts)
 
 
 def measure_fronts(
@@ -206,12 +211,19 @@ def measure_fronts(
 
 
 def finish_series(
-    rows: pd.DataFrame, *, check: bool = True, v_max_m_per_day: float | None = None, north: bool | None = None
+    rows: pd.DataFrame,
+    *,
+    check: bool = True,
+    v_max_m_per_day: float | None = None,
+    north: bool | None = None,
+    verdicts: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Sort the rows of a series, check them against each other and fill ``change_m``."""
+    """Sort the rows of a series, check them against each other, heed verdicts and fill ``change_m``."""
     series = rows.sort_values(KEY, kind="stable").reset_index(drop=True)
     if check:
         series = plausibility.check_series(series, v_max_m_per_day=v_max_m_per_day, north=north)
+    if verdicts is not None:
+        series = judge_series(series, verdicts)
     return _with_changes(series)
 
 

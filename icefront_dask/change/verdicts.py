@@ -19,6 +19,7 @@ __all__ = ["VERDICT_COLUMNS", "apply_verdicts", "judge_series", "read_verdicts"]
 
 VERDICT_COLUMNS = ("region", "scene_id", "front_id", "verdict", "line", "note")
 _STATUS = {"accept": str(Status.ACCEPTED), "reject": str(Status.REJECTED)}
+_STANDING = (Status.ACCEPTED, Status.REVIEW)
 
 
 def read_verdicts(path: Path) -> pd.DataFrame:
@@ -76,11 +77,13 @@ def apply_verdicts(fronts: Any, verdicts: pd.DataFrame, *, tolerance_px: float =
     Returns
     -------
     (GeoDataFrame, DataFrame)
-        Fronts with ``status`` accepted (``reason`` emptied) or rejected; the verdicts with a column
-        ``outcome``: applied, line_changed or no_such_scene.
+        Fronts with ``status`` accepted (``reason`` emptied) or rejected; the verdicts with the columns
+        ``outcome`` (applied, line_changed or no_such_scene), ``moved_m`` (mean distance of the judged line from
+        the nearest of its scene, in units of the CRS, NaN where that has none) and ``others_stand`` (whether the
+        scene has another line that is not rejected).
     """
     fronts = fronts.copy()
-    outcomes = []
+    outcomes, moved = [], []
     keys = list(zip(fronts["region"], fronts["scene_id"], strict=True))
     rows_of: dict[tuple[str, str], list[int]] = {}
     for place, key in enumerate(keys):
@@ -91,11 +94,12 @@ def apply_verdicts(fronts: Any, verdicts: pd.DataFrame, *, tolerance_px: float =
     for verdict in verdicts.to_dict("records"):
         places = rows_of.get((verdict["region"], verdict["scene_id"]), [])
         lines = [k for k in places if geometry[k] is not None]
+        near = [(_mean_distance(geometry[k], verdict["line"]), k) for k in lines]
+        best = min(near, default=(np.inf, -1))
+        moved.append(best[0] if lines else np.nan)
         if not places:
             outcomes.append("no_such_scene")
             continue
-        near = [(_mean_distance(geometry[k], verdict["line"]), k) for k in lines]
-        best = min(near, default=(np.inf, -1))
         if best[0] > tolerance_px * (pixel[best[1]] if lines else 0.0):
             outcomes.append("line_changed")
             continue
@@ -103,7 +107,13 @@ def apply_verdicts(fronts: Any, verdicts: pd.DataFrame, *, tolerance_px: float =
         if verdict["verdict"] == "accept":
             fronts.iloc[best[1], reason] = ""
         outcomes.append("applied")
-    return fronts, verdicts.assign(outcome=outcomes)
+    standing = {key for key, word in zip(keys, fronts["status"], strict=True) if word in _STANDING}
+    judged = zip(verdicts["region"], verdicts["scene_id"], strict=True)
+    return fronts, verdicts.assign(
+        outcome=pd.Series(outcomes, dtype=object),
+        moved_m=np.array(moved, dtype=float),
+        others_stand=np.array([key in standing for key in judged], dtype=bool),
+    )
 
 
 def judge_series(series: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -119,13 +129,13 @@ def judge_series(series: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of judged scenes that have a position are accepted or rejected, with the reason ``by_hand``.
+        Rows of judged scenes that have a position are accepted or rejected, with the reason ``by_hand``. Of a
+        scene with several lines one that is rejected does not reject the others.
     """
-    said = {
-        (row["region"], row["scene_id"]): _STATUS[row["verdict"]]
-        for row in verdicts.to_dict("records")
-        if row["outcome"] == "applied"
-    }
+    said: dict[tuple[str, str], str] = {}
+    for row in verdicts[verdicts["outcome"] == "applied"].to_dict("records"):
+        if row["verdict"] == "accept" or not row["others_stand"]:
+            said[row["region"], row["scene_id"]] = _STATUS[row["verdict"]]
     series = series.copy()
     for index, key in zip(series.index, zip(series["region"], series["scene_id"], strict=True), strict=True):
         if key in said and pd.notna(series.loc[index, "position_m"]):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+import numpy as np
 import shapely
 
 from icefront_dask.change.verdicts import VERDICT_COLUMNS
@@ -50,7 +51,7 @@ def review_queue(fronts: gpd.GeoDataFrame, series: pd.DataFrame | None = None) -
             words = [word for text in group["reason"] for word in str(text).split("; ") if word]
             reasons[name, scene] = "; ".join(dict.fromkeys(words))
     keys = list(zip(fronts["region"], fronts["scene_id"], strict=True))
-    asked = [key in reasons for key in keys]
+    asked = np.array([key in reasons for key in keys], dtype=bool)
     drawn = ~fronts.geometry.isna()
     wanted = drawn & ((fronts["status"] == Status.REVIEW) | ((fronts["status"] == Status.ACCEPTED) & asked))
     queue = fronts[wanted].copy()
@@ -123,8 +124,8 @@ def write_review(
     )
     page = environment.get_template("review.html.j2").render(
         title=f"Fronts of {region.name} for review",
-        lead=f"{len(items)} fronts. Judge them, save the verdicts and pass the file to icefront review --verdicts; "
-        "they hold for these lines after a reprocessing, too.",
+        lead=f"{len(items)} fronts. Judge them, save the verdicts and pass the file to icefront review --verdicts, "
+        "or name it as verdicts in the run file; they hold for these lines after a reprocessing, too.",
         items=items,
         columns=list(VERDICT_COLUMNS),
     )

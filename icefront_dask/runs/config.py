@@ -47,6 +47,10 @@ class RunConfig(BaseModel):
         Pixel size in metres of the working CRS for a family; by default that of the collection.
     variables : dict
         Bands of the cube for a family; by default those that the model takes.
+    verdicts : Path, optional
+        CSV of verdicts that the page of ``icefront review`` saved. They are put on the fronts before series and
+        statistics are made; they are no part of the specification, and a run that is repeated with others keeps
+        its units.
     model : str or dict
         ``auto``, a model's name or the path of its ``.safetensors`` file, or these for each family.
     models, catalog, cube, predict, fronts, change, publish, runs : dict
@@ -65,6 +69,7 @@ class RunConfig(BaseModel):
     families: tuple[Family, ...] = ("sentinel-1", "landsat")
     resolution: dict[Family, float] = Field(default_factory=dict)
     variables: dict[Family, tuple[str, ...]] = Field(default_factory=dict)
+    verdicts: Path | None = None
     model: str | dict[Family, str] = "auto"
     models: dict[str, Any] = Field(default_factory=dict)
     catalog: dict[str, Any] = Field(default_factory=dict)
@@ -125,6 +130,7 @@ class RunConfig(BaseModel):
                 "source": self.source if "://" in self.source else str((folder / self.source).resolve()),
                 "regions": (folder / self.regions).resolve(),
                 "output": (folder / self.output).resolve(),
+                "verdicts": None if self.verdicts is None else (folder / self.verdicts).resolve(),
             }
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from icefront_dask.catalog import Items, screen, search
+from icefront_dask.change import read_verdicts
 from icefront_dask.config import section
 from icefront_dask.cube import scenes as group_scenes
 from icefront_dask.errors import ModelMismatchError, NoItemsError, StoreError
@@ -186,6 +187,8 @@ def resolve_config(config: RunConfig | str | Path | Mapping[str, Any]) -> RunCon
 
 def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
     """As `plan`, for the holder of the output folder's lock; `report` is told of the regions screened."""
+    if config.verdicts is not None:
+        read_verdicts(config.verdicts)  # a file that is none stops the run before its work, not after
     if (config.output / "search.json").exists():  # else it may be somebody's folder
         remove_temporary(config.output)
     with using(config.settings()):
@@ -271,10 +274,7 @@ def _members(config: RunConfig, kept: Items, region: Region, family: str) -> _Gr
     mine = [number for number, collection in enumerate(collections) if collection.family == family]
     if not mine:
         return None
-    scenes = group_scenes(
-        [records[number] for number in mine], region, family, variables=_named(config, family),
-        extra_collections=extra,
-    )  # fmt: skip
+    scenes = group_scenes(kept.take(mine), region, family, variables=_named(config, family), extra_collections=extra)
     resolution_m = min(collections[number].resolution_m for number in mine)
     asked = {str(key): value for key, value in config.resolution.items()}.get(family)
     return _Group(region, family, asked or resolution_m, scenes)

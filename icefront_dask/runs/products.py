@@ -26,6 +26,7 @@ from icefront_dask.publish import (
 )
 from icefront_dask.regions import mask
 from icefront_dask.runs.files import write_atomically
+from icefront_dask.runs.judging import judged, outcome_counts, outcome_note, write_outcomes
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.pictures import scene_picture
 from icefront_dask.runs.unit import CUBE, region_elevation
@@ -40,6 +41,9 @@ _MOST_GAPS = 0.5  # of a scene that may lie under the map
 
 def write_products(plan: Plan) -> dict[str, Any]:
     """Write fronts, orbit bias, series, statistics and left-out items as Parquet, and ``report.html``.
+
+    Where the run file names verdicts, they are on the fronts and in the series, and ``verdicts.parquet`` says what
+    became of each.
 
     Parameters
     ----------
@@ -58,10 +62,14 @@ def write_products(plan: Plan) -> dict[str, Any]:
     """
     parts = read_parts(plan)
     regions = plan.regions
-    fronts, blocks, bias = _without_bias(plan, parts)
+    fronts, bias = _without_bias(plan, parts)
+    fronts, verdicts = judged(fronts, plan.config.verdicts)
+    blocks = {name: _like(parts[name], whole) for name, whole in fronts.items()}
     # Threads of this process: the settings of the run are set here and not on every worker.
     reduction = reduce_regions(
-        {name: [delayed(block, pure=False) for block in own] for name, own in blocks.items()}, regions
+        {name: [delayed(block, pure=False) for block in own] for name, own in blocks.items()},
+        regions,
+        verdicts=verdicts,
     )
     series, statistics = reduction.compute(scheduler="threads")
     out = plan.output
@@ -72,6 +80,7 @@ def write_products(plan: Plan) -> dict[str, Any]:
     write_atomically(out / "orbit_bias.parquet", lambda path: pq.write_table(biases, path, compression="zstd"))
     left_out = pa.Table.from_pandas(plan.left_out, preserve_index=False)
     write_atomically(out / "left_out.parquet", lambda path: pq.write_table(left_out, path, compression="zstd"))
+    write_outcomes(verdicts, out)
     detailed = regions[: int(plan.spec.section("publish")["detailed_regions"])]
     backgrounds = {region.name: found for region in detailed if (found := _background(plan, region.name))}
     write_report(
@@ -82,9 +91,9 @@ def write_products(plan: Plan) -> dict[str, Any]:
         statistics=statistics,
         left_out=plan.left_out,
         backgrounds=backgrounds,
-        provenance=_provenance(plan),
+        provenance=_provenance(plan) | outcome_note(verdicts),
     )
-    return _counts(fronts, series, statistics)
+    return _counts(fronts, series, statistics) | outcome_counts(verdicts)
 
 
 def read_parts(plan: Plan) -> dict[str, list[gpd.GeoDataFrame]]:
@@ -106,21 +115,25 @@ def read_parts(plan: Plan) -> dict[str, list[gpd.GeoDataFrame]]:
 
 def _without_bias(
     plan: Plan, parts: dict[str, list[gpd.GeoDataFrame]]
-) -> tuple[dict[str, gpd.GeoDataFrame], dict[str, list[gpd.GeoDataFrame]], pd.DataFrame]:
-    """Return the fronts of each region, whole and by unit, without the bias of their orbits, and that bias.
+) -> tuple[dict[str, gpd.GeoDataFrame], pd.DataFrame]:
+    """Return the fronts of each region without the bias of their orbits, and that bias.
 
     Fronts on the elevation model's own cliff are in review.
     """
     settings = plan.spec.section("fronts")
     days, pairs = float(settings["orbit_pair_days"]), int(settings["orbit_min_pairs"])
-    whole, blocks, found = {}, {}, []
+    whole, found = {}, []
     for name, own in parts.items():
         moved, bias = remove_orbit_bias(concat(own, own[0].crs), max_days=days, min_pairs=pairs)
         whole[name] = _cliffs_flagged(plan, name, moved)
         found.append(bias)
-        blocks[name] = [whole[name][whole[name]["scene_id"].isin(set(part["scene_id"]))] for part in own]
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(BIAS_COLUMNS))
-    return whole, blocks, table.astype(BIAS_COLUMNS)
+    return whole, table.astype(BIAS_COLUMNS)
+
+
+def _like(parts: list[gpd.GeoDataFrame], whole: gpd.GeoDataFrame) -> list[gpd.GeoDataFrame]:
+    """Return the rows of a region cut by unit as its parts are."""
+    return [whole[whole["scene_id"].isin(set(part["scene_id"]))] for part in parts]
 
 
 def _cliffs_flagged(plan: Plan, name: str, fronts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

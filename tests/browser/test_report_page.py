@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from icefront_dask import publish
@@ -16,18 +14,6 @@ pytestmark = pytest.mark.browser
 def report(tmp_path_factory):
     places = [glaciers.region(), glaciers.region("ross-east", 179.8, -78.2, "EPSG:3031", "ice_shelf", None)]
     return publish.write_report(tmp_path_factory.mktemp("report") / "report.html", **glaciers.arguments(places))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield instance
-        instance.close()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1360, "light"), (390, "dark")])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from icefront_dask.change import check_series
-from icefront_dask.change.check import consistent_chain, own_scatter, own_speed
+from icefront_dask.change.chain import consistent_chain
+from icefront_dask.change.check import own_scatter, own_speed
 from icefront_dask.errors import InputError
 from tests.change.builders import errors_with_memory, series_of
 
@@ -115,7 +116,7 @@ def test_chain_against_brute_force(rng):
         n = int(rng.integers(1, 9))
         days, position = np.sort(rng.uniform(0, 60, n)), rng.normal(0, 120, n)
         ones = np.ones(n)
-        kept = consistent_chain(days, position, 10 * ones, ones, 2.0)
+        kept = consistent_chain(days, position, 10 * ones, ones, 2.0).kept
 
         def fits(rows, days=days, position=position):
             rise, step = np.diff(position[rows]), np.diff(days[rows])
@@ -124,6 +125,51 @@ def test_chain_against_brute_force(rng):
         best = max(sum(bits) for bits in _subsets(n) if fits(np.flatnonzero(bits)))
         assert kept.sum() == best
         assert fits(np.flatnonzero(kept))
+
+
+def test_undecided_fronts_are_those_that_another_reading_leaves_out(rng):
+    """Against all subsets; weights that make each sum of them another."""
+    some = 0
+    for _ in range(60):
+        n = int(rng.integers(3, 9))
+        days, position = np.sort(rng.uniform(0, 60, n)), rng.uniform(-200, 200, n)
+        weight = rng.uniform(0.4, 1.0, n)
+        ones = np.ones(n)
+        found = consistent_chain(days, position, 10 * ones, ones, 2.0, weight=weight)
+        limit = 2 * np.hypot(10, 10) + 1
+        plausible = [
+            set(rows.tolist())
+            for bits in _subsets(n)
+            if (np.diff(position[rows := np.flatnonzero(bits)]) <= 2.0 * np.diff(days[rows]) + limit).all()
+        ]
+
+        def heavy(rows, weight=weight):
+            return sum(weight[k] for k in rows)
+
+        best = max(plausible, key=heavy)
+        doubted = set()
+        for other in set(range(n)) - best:
+            reading = max((rows for rows in plausible if other in rows), key=heavy)
+            if len(best - reading) > 1 and heavy(reading - best) >= 0.85 * heavy(best - reading):
+                doubted |= best - reading
+        if abs(heavy(best) - max([heavy(r) for r in plausible if r != best], default=0.0)) > 0.02:
+            assert set(np.flatnonzero(found.kept)) == best
+            assert set(np.flatnonzero(found.undecided)) == doubted
+            some += bool(doubted)
+    assert some >= 3
+
+
+def test_of_two_equal_readings_neither_is_accepted():
+    """Two fronts of a rift, two of the terminus, then it has calved to the rift: nothing says which two are true."""
+    position = steady()
+    position[30:] -= 1_200
+    position[26:28] -= 1_200
+    series = check_series(series_of(DAYS, position))
+    assert flagged(series).tolist() == [26, 27, 28, 29]
+    assert "position_undecided" in set(series["reason"])
+    # scenes that are suddenly dark bear out less
+    dark = np.where(np.isin(np.arange(len(DAYS)), [26, 27]), -15.0, -9.0)
+    assert flagged(check_series(series_of(DAYS, position, gamma0_db=dark))).tolist() == [26, 27]
 
 
 def test_own_speed_and_scatter(rng):

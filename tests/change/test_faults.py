@@ -13,6 +13,7 @@ from icefront_dask.change import autoterm_screens, front_series
 from icefront_dask.change.screens import changes_undone, roughness
 from tests.change.builders import frame, front_at, place, straight_box, straight_flowline
 
+LENGTH = 12_000.0  # of the box: no glacier leaves it
 DATES = pd.date_range("2019-01-04", periods=72, freq="12D")
 FAULTS = ("fast ice", "wall", "spike", "same day", "melt", "rift")
 EVENTS = ("calving", "disintegration", "rift calves")
@@ -20,7 +21,7 @@ EVENTS = ("calving", "disintegration", "rift calves")
 
 def glacier(rng):
     """Positions of 2.4 years: advance, calving in summer, and which fronts belong to planted true events."""
-    position, out = 6_000.0, []
+    position, out = 7_500.0, []
     for date in DATES:
         position += 12 * rng.uniform(0.5, 2.0)
         if 6 <= date.month <= 9 and rng.random() < 0.5:
@@ -70,7 +71,8 @@ def outcome(count, first=0):
     rejected = 0
     for seed in range(first, first + count):
         table, faults, events = planted(seed)
-        series = front_series(table, methods=["rectilinear-box"], box=straight_box(), flowlines=straight_flowline())
+        series = front_series(table, methods=["rectilinear-box"], box=straight_box(LENGTH),
+                              flowlines=straight_flowline(LENGTH))  # fmt: skip
         by_scene = series.set_index("scene_id")
         rejected += int((series["status"] == "rejected").sum())
         for scene, fault, event in zip(table["scene_id"], faults, events, strict=True):
