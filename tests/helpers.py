@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -11,7 +13,28 @@ from dask.local import get_sync
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CountingScheduler", "raise_if_dask_computes"]
+__all__ = ["CountingScheduler", "QuietServer", "let_clients_hang_up", "raise_if_dask_computes"]
+
+
+def let_clients_hang_up(server: Any) -> None:
+    """Have a server of socketserver's kind say nothing of clients that hang up or are killed, as those of tests do."""
+    report = server.handle_error
+
+    def handle_error(request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            report(request, client_address)
+
+    server.handle_error = handle_error
+
+
+class QuietServer(ThreadingHTTPServer):
+    """A threading HTTP server whose clients may hang up."""
+
+    daemon_threads = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        let_clients_hang_up(self)
 
 
 class CountingScheduler:

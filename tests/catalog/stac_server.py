@@ -7,11 +7,13 @@ import socket
 import struct
 import threading
 from collections import Counter, defaultdict, deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pandas as pd
 from shapely.geometry import shape
+
+from tests.helpers import QuietServer
 
 RESET = "reset"
 TRUNCATED = "truncated"
@@ -33,8 +35,7 @@ class StacServer:
         self.script = defaultdict(deque)
         self.requests = Counter()
         self.searches = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.cube import builders
+from tests.helpers import let_clients_hang_up
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +77,7 @@ def bucket():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    let_clients_hang_up(server._server)  # writers are killed
     url = f"http://{host}:{port}"
     patch = pytest.MonkeyPatch()
     for name, value in {

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
+
+from tests.helpers import QuietServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-class FileServer(ThreadingHTTPServer):
+class FileServer(QuietServer):
     """Serves a folder; counts requests; asks for a token where one is set."""
-
-    daemon_threads = True
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

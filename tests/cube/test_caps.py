@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import rasterio
@@ -17,6 +17,7 @@ from icefront_dask.catalog.remote import RemoteFile
 from icefront_dask.cube.gdal import open_gtiff
 from icefront_dask.errors import CatalogError, ReadError
 from tests.cube.server import serving
+from tests.helpers import QuietServer
 
 PLACE = {"crs": "EPSG:3413", "transform": Affine(20, 0, 3e5, 0, -20, -2.5e6)}
 
@@ -65,9 +66,7 @@ def test_bands_side_by_side_count_as_one_tile(tmp_path):
 def answering(answer):
     """Serve every request by a function of the handler; yield the address."""
     handler = type("_Handler", (BaseHTTPRequestHandler,), {"do_GET": answer, "log_message": lambda *_: None})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # the client hangs up, as it should
+    server = QuietServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from multiprocessing import get_context
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,6 +27,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+
+from tests.helpers import QuietServer
 
 SUFFIX = ".blob.core.windows.net"
 SIDE = 1024
@@ -45,10 +47,9 @@ class Faults:
     token_s: float = 3600.0
 
 
-class FaultServer(ThreadingHTTPServer):
+class FaultServer(QuietServer):
     """Serves the files of a folder on 127.0.0.1; counts what it is asked for and by whom."""
 
-    daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, folder, faults=Faults(), seed=0):

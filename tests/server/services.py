@@ -219,10 +219,14 @@ def _is_other(path: str) -> bool:
 
 
 class Nginx:
-    """nginx on 127.0.0.1 that serves a folder, with range requests and an access log."""
+    """nginx on 127.0.0.1 that serves a folder, with range requests and an access log.
 
-    def __init__(self, root: Path) -> None:
+    More directives can be given for its blocks ``http`` and ``server``.
+    """
+
+    def __init__(self, root: Path, *, http: str = "", server: str = "") -> None:
         self.root = Path(root).resolve()
+        self._http, self._server = http, server
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = Path(tempfile.mkdtemp(prefix="icefront-www-"))
@@ -248,9 +252,11 @@ http {{
   default_type application/octet-stream;
   log_format asked '$status $request_method $uri $http_range $body_bytes_sent';
   access_log {self._folder}/access.log asked;
+  {self._http}
   server {{
     listen 127.0.0.1:{self.port};
     root {self.root};
+    {self._server}
   }}
 }}
 """)
