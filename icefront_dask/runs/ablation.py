@@ -121,9 +121,7 @@ def _same_run(folder: Path, config: TrainConfig) -> None:
     if note.exists():
         found = json.loads(note.read_text(encoding="utf-8"))
         if changed := [key for key in wanted if found.get(key) != wanted[key]]:
-            raise ConfigError(
-                f"{folder} holds a training of another configuration ({', '.join(changed)}); name another"
-            )
+            raise ConfigError(f"{folder} holds a training of other settings ({', '.join(changed)}); name another")
         return
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")

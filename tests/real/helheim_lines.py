@@ -7,8 +7,9 @@ writes the scenes with the first of their lines as a data set of the layout ``sc
 fjord of a run.
 
 The lines were drawn by eye, to about 50 m, on pixels of 10 m: first on a smoothed view, then on a raw one without
-looking at the first; shortly after each other, so their distance is a lower bound. The seaward edge of the bright cliff is the front; where mélange hides it the line stops. They are
-for measuring alone: nothing is trained or chosen on them.
+looking at the first; shortly after each other, so the distance between them is a lower bound of what two people would
+differ by. The seaward edge of the bright cliff is the front; where mélange hides it the line stops. They are for
+measuring alone: nothing is trained or chosen on them.
 """
 
 from __future__ import annotations
