@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["KINDS", "NAME_PATTERN", "Region", "mask", "read_regions", "working_crs", "write_regions"]
+__all__ = ["KINDS", "NAME_PATTERN", "Region", "flow_ends", "mask", "read_regions", "working_crs", "write_regions"]
 
 GRID_STEP_M = 120  # grids of 10, 15, 20, 30, 40, 60 and 120 m share their edges
 _GEOMETRIES = ("outline", "fjord", "box", "reference_line", "grounding_line")
@@ -244,6 +244,42 @@ def mask(geometry: Any, geobox: Any) -> npt.NDArray[np.bool_]:
         return np.zeros(geobox.shape.yx, dtype=bool)
     burned = rasterize([(geometry, 1)], out_shape=geobox.shape.yx, transform=geobox.affine, fill=0, dtype="uint8")
     return np.asarray(burned, dtype=bool)
+
+
+def flow_ends(
+    line: LineString, geobox: Any, fjord: npt.NDArray[np.bool_] | None = None
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the first and the last place of a flowline on a grid and in the fjord.
+
+    Parameters
+    ----------
+    line : LineString
+        From inland to the sea, in the CRS of `geobox`.
+    geobox : odc.geo.geobox.GeoBox
+        The grid.
+    fjord : ndarray, optional
+        Dims (y, x), bool: where the places must lie.
+
+    Returns
+    -------
+    ((row, column), (row, column)) or None
+        Fractions of pixels from the grid's corner; None where fewer than two places are on the grid.
+    """
+    x, y = shapely.get_coordinates(line).T
+    to = ~geobox.affine
+    cols, rows = to.a * x + to.b * y + to.c, to.d * x + to.e * y + to.f
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(cols), np.diff(rows)))])
+    at = np.linspace(0.0, along[-1], max(int(along[-1] * 2), 2))
+    row, col = np.interp(at, along, rows), np.interp(at, along, cols)
+    height, width = geobox.shape.yx
+    on = (row >= 0) & (row < height) & (col >= 0) & (col < width)
+    if fjord is not None:
+        on[on] = fjord[row[on].astype(np.intp), col[on].astype(np.intp)]
+    places = np.flatnonzero(on)
+    if len(places) < 2:
+        return None
+    first, last = places[0], places[-1]
+    return (float(row[first]), float(col[first])), (float(row[last]), float(col[last]))
 
 
 def read_regions(path: str | Path, names: Sequence[str] | None = None) -> list[Region]:

@@ -39,6 +39,9 @@ class Card(BaseModel):
     )
     cross: tuple[str, ...] = Field((), description="variables that can serve as the second channel, where present")
     cross_required: bool = Field(default=False, description="whether it is of use with a second channel only")
+    guided: bool = Field(
+        default=False, description="whether the third channel says which way the sea is (models.normalise.seaward)"
+    )
     outputs: tuple[str, ...] = ("ice", "front")
     protocol: str = Field("icefront", description="how it is applied, see icefront_dask.models.protocols")
     scaling: str

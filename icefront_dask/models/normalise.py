@@ -87,7 +87,9 @@ def _score(band: Floats, scale: RobustScale) -> Floats:
     return np.nan_to_num(np.clip(z, -CLIP, CLIP), nan=0.0).astype(np.float32)
 
 
-def seaward(shape: tuple[int, int], flows: Sequence[Flow]) -> Floats:
+def seaward(
+    shape: tuple[int, int], flows: Sequence[Flow], *, origin: tuple[int, int] = (0, 0), factor: int = 1
+) -> Floats:
     """How much nearer to the sea than to the inland ice the pixels of a scene are.
 
     Parameters
@@ -95,6 +97,10 @@ def seaward(shape: tuple[int, int], flows: Sequence[Flow]) -> Floats:
     shape : (H, W)
     flows : sequence of ((row, column), (row, column))
         Inland and seaward end of each flowline; ends may lie outside the scene.
+    origin : (row, column)
+        Of the first pixel, in the rows and columns of the flowlines: for a part of the scene.
+    factor : int
+        Rows and columns of the flowlines along a side of a pixel: for a coarser grid.
 
     Returns
     -------
@@ -104,7 +110,8 @@ def seaward(shape: tuple[int, int], flows: Sequence[Flow]) -> Floats:
     """
     if not len(flows):
         return np.zeros(shape, np.float32)
-    rows, cols = np.ogrid[0 : shape[0], 0 : shape[1]]
+    rows, cols = np.ogrid[0.0 : shape[0], 0.0 : shape[1]]
+    rows, cols = (origin[0] + (rows + 0.5) * factor - 0.5, origin[1] + (cols + 0.5) * factor - 0.5)
 
     def nearest(end: int) -> Floats:
         distances = [np.hypot(rows - flow[end][0], cols - flow[end][1]) for flow in flows]

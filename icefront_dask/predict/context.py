@@ -20,6 +20,7 @@ from icefront_dask.models.normalise import (
     RobustScale,
     channels,
     robust_scale,
+    seaward,
     to_decibel,
 )
 from icefront_dask.models.polarisation import floor_share
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from icefront_dask.models.normalise import Flow
     from icefront_dask.predict.engine import Engine
     from icefront_dask.predict.options import PredictOptions
     from icefront_dask.predict.parts import Part
@@ -166,6 +168,7 @@ def make_context(
     *,
     power: bool,
     inside: Mask | None,
+    flows: Sequence[Flow] = (),
 ) -> Context:
     """Bring the summaries of a scene's parts together and make the coarse pass.
 
@@ -186,6 +189,8 @@ def make_context(
         Whether the bands are powers.
     inside : (h, w) bool ndarray or None
         Coarse pixels that touch the fjord.
+    flows : sequence of ((row, column), (row, column))
+        Ends of the flowlines, for networks that are told the way to the sea.
     """
     finite = sum(one.finite for one in summaries)
     floor = sum(one.floor for one in summaries) / finite if finite else 1.0
@@ -197,7 +202,8 @@ def make_context(
     coarse = None
     if summaries[0].coarse and valid:
         means = [_mosaic([one.coarse[band] for one in summaries], parts) for band in range(count)]
-        result = _coarse_pass(means, engines, options, power=power)
+        way = seaward(_shape(means[0]), flows, factor=factor) if engines[0].guided else None
+        result = _coarse_pass(means, way, engines, options, power=power)
         layers = np.stack([result.ice, result.front, result.ice_std])
         if options.passes == "auto" and max(shape) <= options.one_tile_px:
             share = np.ones(layers.shape[1:], dtype=np.float32)
@@ -247,12 +253,16 @@ def fjord_width_m(fjord_mask: Mask, pixel_size_m: float) -> float:
     return float(2 * distance.max() - 1) * step * pixel_size_m
 
 
+def _shape(layer: Image) -> tuple[int, int]:
+    return layer.shape[0], layer.shape[1]
+
+
 def _coarse_pass(
-    means: Sequence[Image], engines: Sequence[Engine], options: PredictOptions, *, power: bool
+    means: Sequence[Image], way: Image | None, engines: Sequence[Engine], options: PredictOptions, *, power: bool
 ) -> PassResult:
     """Predict the whole scene in one tile; its pixels are means of linear values."""
     layers = in_decibel(means, power=power)
-    small = np.asarray(channels(layers[0], layers[1] if len(layers) > 1 else None))
+    small = np.asarray(channels(layers[0], layers[1] if len(layers) > 1 else None, way))
     stride = engines[0].stride
     side = int(np.ceil(max(small.shape[1:]) * max(options.scales)))
     room = round_up(side, stride) + 2 * round_up(options.margin_px, stride) + stride

@@ -58,6 +58,7 @@ class OpenVINOEngine:
             facts.halo,
             facts.windows,
         )
+        self.guided = facts.guided
         self._network = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self._graph: Any = None
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()

@@ -13,7 +13,7 @@ import numpy as np
 
 from icefront_dask.cube.quality import invalid
 from icefront_dask.errors import ModelMismatchError
-from icefront_dask.models.normalise import channels
+from icefront_dask.models.normalise import channels, seaward
 from icefront_dask.predict.context import (
     Summary,
     coarse_factor,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from icefront_dask.models.normalise import Flow
     from icefront_dask.predict.context import Context
     from icefront_dask.predict.engine import Engine
     from icefront_dask.predict.options import PredictOptions
@@ -145,6 +146,8 @@ class Outline:
     options : PredictOptions
         Settled for the network.
     fjord_mask : (H, W) bool ndarray or None
+    flows : tuple of ((row, column), (row, column))
+        Inland and seaward end of each flowline.
     """
 
     shape: tuple[int, int]
@@ -158,6 +161,7 @@ class Outline:
     engines: tuple[Engine, ...]
     options: PredictOptions
     fjord_mask: Mask | None
+    flows: tuple[Flow, ...] = ()
 
     def summary(self, part: Part, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> Summary:
         """Sum up a part from the bands of what it answers for."""
@@ -169,7 +173,7 @@ class Outline:
         inside = coarse_inside(self.fjord_mask, self.factor) if self.coarse else None
         return make_context(
             summaries, self.parts, self.shape, self.factor, self.pixel_size_m, self.engines, self.options,
-            power=self.power, inside=inside,
+            power=self.power, inside=inside, flows=self.flows,
         )  # fmt: skip
 
     def predict(
@@ -190,7 +194,7 @@ class Outline:
             needed = valid & (share > 0)
         needed = part.answers_for(needed)
         fine = run_pass(
-            _channels(layers, context, power=self.power), self.engines, self.options, needed,
+            _channels(layers, context, self._way(part), power=self.power), self.engines, self.options, needed,
             origin=part.origin, scene=self.shape,
         )  # fmt: skip
         found = ScenePrediction(
@@ -201,6 +205,14 @@ class Outline:
             return found
         wide = enlarge(context.coarse.layers, self.factor, part)[:, *inner]
         return _merged(found, wide, share[inner], needed[inner], valid[inner], self.options.coarse_weight)
+
+    def _way(self, part: Part) -> Image | None:
+        """Return which way the sea is over what a part reads, for networks that are told."""
+        if not self.engines[0].guided:
+            return None
+        rows, columns = part.window
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        return np.asarray(seaward(shape, self.flows, origin=part.origin))
 
     def _layers(self, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> list[Image]:
         first = np.asarray(bands[self.primary], dtype=np.float32)
@@ -243,6 +255,7 @@ def outline(
     cross: Sequence[str] = CROSS,
     fjord_mask: Mask | None = None,
     factor: int | None = None,
+    flows: Sequence[Flow] = (),
 ) -> Outline:
     """Settle how a scene of this size and these bands is predicted; see `predict_scene` for the parameters.
 
@@ -271,6 +284,7 @@ def outline(
         engines=engines,
         options=settled,
         fjord_mask=fjord_mask,
+        flows=tuple(flows),
     )
 
 
@@ -285,6 +299,7 @@ def predict_scene(
     primary: Sequence[str] = PRIMARY,
     cross: Sequence[str] = CROSS,
     fjord_mask: Mask | None = None,
+    flows: Sequence[Flow] = (),
 ) -> ScenePrediction:
     """Predict where a scene has ice and where its front runs.
 
@@ -311,6 +326,8 @@ def predict_scene(
     fjord_mask : (H, W) bool ndarray, optional
         Where a boundary of ice and ocean can be: it sets the coarse pixel size by the fjord's width, and the
         fine pass follows coarse fronts inside it only.
+    flows : sequence of ((row, column), (row, column))
+        Inland and seaward end of each known flowline: networks that are told the way to the sea use them.
 
     Returns
     -------
@@ -326,7 +343,7 @@ def predict_scene(
     first = next(iter(bands.values()))
     plan = outline(
         (first.shape[0], first.shape[1]), bands, pixel_size_m=pixel_size_m, calibration=calibration, network=network,
-        options=options, primary=primary, cross=cross, fjord_mask=fjord_mask,
+        options=options, primary=primary, cross=cross, fjord_mask=fjord_mask, flows=flows,
     )  # fmt: skip
 
     def cut(window: tuple[slice, slice]) -> tuple[dict[str, Image], NDArray[np.uint16] | None]:
@@ -360,12 +377,13 @@ def _with_coarse(found: ScenePrediction, context: Context) -> ScenePrediction:
     )
 
 
-def _channels(layers: list[Image], context: Context, *, power: bool) -> Image:
+def _channels(layers: list[Image], context: Context, way: Image | None, *, power: bool) -> Image:
     scaled = in_decibel(layers, power=power)
     return np.asarray(
         channels(
             scaled[0],
             scaled[1] if len(scaled) > 1 else None,
+            way,
             scale=context.scales[0],
             cross_scale=context.scales[1] if len(scaled) > 1 else None,
         )

@@ -24,11 +24,13 @@ from icefront_dask.predict.tasks import (
     predict_part,
     summarise_part,
 )
+from icefront_dask.regions import flow_ends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from icefront_dask.models.card import Card
+    from icefront_dask.models.normalise import Flow
     from icefront_dask.predict.inputs import Bands
     from icefront_dask.predict.parts import Part
     from icefront_dask.regions import Region
@@ -66,7 +68,8 @@ def segment(
         ``auto``, a name of `icefront_dask.models.registry.names`, or the path of a ``.safetensors`` file
         which every worker can read.
     region : Region, optional
-        Its fjord steers the coarse and the fine pass.
+        Its fjord steers the coarse and the fine pass; its flowlines tell networks that ask for it (their card says
+        ``guided``) which way the sea is.
     chunks : int or {"time": int}, optional
         Time steps a task, 1 by default. Scenes beyond ``block_px`` are predicted in parts which depend on their
         size alone, one task each; so no value depends on this, nor on the chunks of ``data``.
@@ -109,6 +112,7 @@ def segment(
     name, sha256 = registry.fingerprint(name)
     card = registry.card(name)
     chosen = tuple(band for band in choose_bands(bands.arrays, card.primary, card.cross) if band is not None)
+    fjord = _fjord(bands, region)
     work = Work(
         model=name,
         sha256=sha256,
@@ -120,7 +124,8 @@ def segment(
         layers=("ice", "front", *settings.extra),
         pixel_size_m=bands.pixel_size_m,
         calibration=bands.calibration,
-        fjord=_fjord(bands, region),
+        fjord=fjord,
+        flows=_flows(bands, region, fjord),
     )
     steps = _steps(chunks)
     stack = _lazy_layers(bands, work, card, steps)
@@ -206,7 +211,7 @@ def _steps(chunks: Mapping[str, int] | int | None) -> int:
 
 
 def _fjord(bands: Bands, region: Region | None) -> Fjord | None:
-    if region is None or region.fjord is None:
+    if region is None or (region.fjord is None and not region.flowlines):
         return None
     from pyproj import CRS
 
@@ -215,5 +220,19 @@ def _fjord(bands: Bands, region: Region | None) -> Fjord | None:
             f"region {region.name!r} is in {region.crs} and the data in {bands.crs.to_string()}; load the "
             "data in the region's CRS, or reproject it: data.rio.reproject(region.crs)"
         )
+    if region.fjord is None:
+        return None
     shape = (bands.frame.sizes["y"], bands.frame.sizes["x"])
     return Fjord(region.fjord.wkb, shape, tuple(bands.transform)[:6])
+
+
+def _flows(bands: Bands, region: Region | None, fjord: Fjord | None) -> tuple[Flow, ...]:
+    if region is None or not region.flowlines:
+        return ()
+    from odc.geo.geobox import GeoBox
+
+    shape = (bands.frame.sizes["y"], bands.frame.sizes["x"])
+    grid = GeoBox(shape, bands.transform, None)
+    inside = None if fjord is None else fjord.mask()
+    ends = [flow_ends(line, grid, inside) for line in region.flowlines]
+    return tuple(pair for pair in ends if pair is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from icefront_dask.predict.plugin import get_model
+from icefront_dask.predict.plugin import ends_with_its_device, get_model
 from icefront_dask.predict.scene import Outline, outline, predict_scene
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from icefront_dask.models.normalise import Flow
     from icefront_dask.predict.context import Context, Summary
     from icefront_dask.predict.options import PredictOptions
     from icefront_dask.predict.plugin import Members, WorkerModel
@@ -58,6 +59,8 @@ class Work:
     pixel_size_m : float
     calibration : str
     fjord : Fjord or None
+    flows : tuple of ((row, column), (row, column))
+        Inland and seaward end of each flowline.
     """
 
     model: str
@@ -71,6 +74,7 @@ class Work:
     pixel_size_m: float
     calibration: str
     fjord: Fjord | None
+    flows: tuple[Flow, ...] = ()
 
     def loaded(self) -> WorkerModel:
         """Return the networks of this process."""
@@ -94,6 +98,7 @@ class Work:
             cross=model.card.cross,
             fjord_mask=self.fjord.mask() if fjord and self.fjord is not None else None,
             factor=factor,
+            flows=self.flows,
         )
 
     def bands(
@@ -112,17 +117,19 @@ def predict_block(*blocks: NDArray[Any], work: Work) -> NDArray[np.float32]:
     result = np.empty((len(work.layers), *blocks[0].shape), dtype=np.float32)
     for step in range(blocks[0].shape[0]):
         bands, quality = work.bands(blocks, step)
-        scene = predict_scene(
-            bands,
-            quality,
-            pixel_size_m=work.pixel_size_m,
-            calibration=work.calibration,
-            network=loaded.engines,
-            options=work.options,
-            primary=loaded.card.primary,
-            cross=loaded.card.cross,
-            fjord_mask=fjord,
-        )
+        with ends_with_its_device():
+            scene = predict_scene(
+                bands,
+                quality,
+                pixel_size_m=work.pixel_size_m,
+                calibration=work.calibration,
+                network=loaded.engines,
+                options=work.options,
+                primary=loaded.card.primary,
+                cross=loaded.card.cross,
+                fjord_mask=fjord,
+                flows=work.flows,
+            )
         for index, layer in enumerate(work.layers):
             result[index, step] = getattr(scene, layer)
     return result
@@ -138,7 +145,8 @@ def summarise_part(
 
 def make_scene_context(summaries: list[Summary], *, work: Work, shape: tuple[int, int], factor: int) -> Context:
     """Bring the summaries of a scene's parts together; this makes the coarse pass."""
-    return work.outline(shape, factor, fjord=True).context(summaries)
+    with ends_with_its_device():
+        return work.outline(shape, factor, fjord=True).context(summaries)
 
 
 def predict_part(
@@ -146,7 +154,8 @@ def predict_part(
 ) -> NDArray[np.float32]:
     """Predict a part: blocks (1, y, x) of each band, with the halo → (layer, 1, y, x) without."""
     plan = work.outline(shape, factor)
-    scene = plan.predict(plan.parts[part], context, *work.bands(blocks, 0))
+    with ends_with_its_device():
+        scene = plan.predict(plan.parts[part], context, *work.bands(blocks, 0))
     return np.stack([getattr(scene, layer) for layer in work.layers])[:, None]
 
 

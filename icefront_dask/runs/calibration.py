@@ -88,7 +88,8 @@ def errors_of_view(view: View, *, model: str = "auto", options: FrontOptions | N
         "primary": loaded.card.primary,
         "cross": loaded.card.cross,
     }
-    prediction = predict_scene(view.bands, fjord_mask=view.fjord, **common)
+    flows = [] if view.flow is None else [view.flow]
+    prediction = predict_scene(view.bands, fjord_mask=view.fjord, flows=flows, **common)
     traced = trace_scene(
         prediction.ice,
         prediction.front,
@@ -97,7 +98,7 @@ def errors_of_view(view: View, *, model: str = "auto", options: FrontOptions | N
         fjord=view.fjord,
         flow=view.flow,
         cloud=view.cloud,
-        look_again=crop_predictor(view.bands, **common),
+        look_again=crop_predictor(view.bands, flows=flows, **common),
         options=from_config() if options is None else options,
     )
     true = shapely.MultiLineString(list(view.front))

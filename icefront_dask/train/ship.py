@@ -132,6 +132,7 @@ def card_of(
         cross=("hv", "vh"),
         outputs=("ice", "front") if own else PROTOCOLS[way].outputs,
         protocol=way,
+        guided=last.guided is not None,
         scaling=_SCALING if own else f"preprocessing {last.preprocessing}, see icefront_dask.train.preparation",
         stride=network.stride,
         receptive_radius=network.receptive_radius,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -51,10 +52,29 @@ class TinyUNet(nn.Module):
         return self.head(torch.relu(self.join_first(torch.cat([first, self.up_first(torch.relu(joined))], dim=1))))
 
 
-def save_model(folder: Path, name: str, *, seed: int = 3, width: int = 2, **card: Any) -> str:
+class BrightIce(nn.Module):
+    """Ice is what is brighter than the median; a front is where its smoothed score changes sign."""
+
+    stride = 4
+    receptive_radius = 2
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = nn.functional.avg_pool2d(x[:, :1], 5, stride=1, padding=2, count_include_pad=False)
+        return torch.cat([6 * score, 6 - 30 * score.abs()], dim=1)
+
+
+def bright_scene(height: int, width: int, line: float, noise: float = 0.0) -> np.ndarray:
+    """Bright ice above a tilted line, dark water below, as linear power."""
+    rows, columns = np.indices((height, width)) + 0.5
+    ice = rows < line + 0.1 * (columns - width / 2)
+    power = np.where(ice, 0.1, 0.01) * np.random.default_rng(3).gamma(8, 1 / 8, (height, width)) ** noise
+    return power.astype(np.float32)
+
+
+def save_model(folder: Path, name: str, *, seed: int = 3, width: int = 2, channels: int = 3, **card: Any) -> str:
     """Write random weights of a small UNetASPP with its card; return the path that names the model."""
     options = {
-        "in_channels": 3,
+        "in_channels": channels,
         "out_channels": 2,
         "width": width,
         "dilations": [1],
