@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ __all__ = ["Batch", "batch", "open_repository", "publish", "published"]
 
 PREFIX = "icechunk+"
 PUBLISHED = "main"
+_HALF_MADE = ("snapshots/", "transactions/", "config.yaml")  # what Icechunk writes before the first branch
 
 
 class Batch:
@@ -122,7 +124,7 @@ def open_repository(url: str, *, create: bool = False) -> Any:
     FileNotFoundError
         If there is none and it is not to be made.
     StoreError
-        For a URL of another kind.
+        For a URL of another kind, and where one is to be made beside other files.
     """
     try:
         import icechunk
@@ -131,11 +133,30 @@ def open_repository(url: str, *, create: bool = False) -> Any:
             "Icechunk repositories need the package icechunk; install icefront_dask[icechunk]"
         ) from None
     storage = _storage(icechunk, url)
-    if create:
-        return icechunk.Repository.open_or_create(storage)
     if not icechunk.Repository.exists(storage):
-        raise FileNotFoundError(f"no Icechunk repository at {url}")
+        if not create:
+            raise FileNotFoundError(f"no Icechunk repository at {url}")
+        _remove_half_made(url.removeprefix(PREFIX))
+        return icechunk.Repository.open_or_create(storage)
     return icechunk.Repository.open(storage)
+
+
+def _remove_half_made(url: str) -> None:
+    """Remove what a process has left that was killed while it made a repository: its first snapshot, but no branch."""
+    from obstore import delete
+    from obstore import list as listed
+    from obstore.store import from_url
+
+    if url.startswith("file://") and not Path(urlsplit(url).path).exists():
+        return
+    place = from_url(url)
+    found = [entry["path"] for page in listed(place) for entry in page]
+    if any(not name.startswith(_HALF_MADE) for name in found) or len(found) > len(_HALF_MADE):
+        raise StoreError(
+            f"{url} is no Icechunk repository and not empty: it holds {found[0]!r}; name another place, or empty it"
+        )
+    if found:
+        delete(place, found)
 
 
 def _storage(icechunk: Any, url: str) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import uuid
 from dataclasses import replace
 
 import numpy as np
+import obstore
 import pytest
 import xarray as xr
 
@@ -115,3 +117,33 @@ def test_other_urls_are_refused(tmp_path):
             open_repository(url)
     with pytest.raises(StoreError, match="no cube at"):
         open_cube(f"icechunk+file://{tmp_path}/absent")
+
+
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_a_repository_that_was_half_made_is_made_again(kind, tmp_path, bucket):
+    """Killed after the first snapshot and before the first branch: Icechunk itself refuses such a place."""
+    from obstore.store import from_url
+
+    name = f"half-{uuid.uuid4().hex[:8]}"
+    plain = f"s3://{bucket}/{name}" if kind == "s3" else f"file://{tmp_path}/{name}"
+    with batch(f"icechunk+{plain}", "run-1", "x"):
+        pass
+    place = from_url(plain)
+    refs = [entry["path"] for page in obstore.list(place, "refs") for entry in page]
+    assert refs
+    obstore.delete(place, refs)
+    assert [entry["path"] for page in obstore.list(place) for entry in page]
+    with batch(f"icechunk+{plain}", "run-1", "x"):
+        pass
+    assert "run-1" in open_repository(f"icechunk+{plain}").list_branches()
+
+
+def test_other_files_are_not_taken_for_leftovers(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    with (
+        pytest.raises(StoreError, match=r"not empty: it holds 'notes/a\.txt'"),
+        batch(f"icechunk+file://{tmp_path}", "r", "x"),
+    ):
+        pass
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
