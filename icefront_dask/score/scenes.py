@@ -1,7 +1,7 @@
 """The layout ``scenes``: ``NAME.tif`` beside ``NAME.geojson``.
 
 The true front is a line or several in EPSG:4326 (the GeoJSON standard) or in the file's own ``crs`` member; of
-a tif without a georeference, in pixels x, y.
+a tif without a georeference, in pixels x, y. ``NAME_ice.png``, white on land and ice, may say where the sea is.
 """
 
 from __future__ import annotations

@@ -105,7 +105,11 @@ def start_from(network: nn.Module, path: Path) -> None:
 
 
 def _memory_format(network: nn.Module) -> torch.memory_format:
-    """Channels last is faster, but the gradient of CalfinNet's depthwise convolutions corrupts memory (torch 2.13)."""
+    """Return channels last, which is faster, but for networks with grouped convolutions.
+
+    On the CPU of torch 2.13 the gradient of CalfinNet at 224 px, with its depthwise convolutions, corrupts memory in
+    that order; a crash of the same kind is https://github.com/pytorch/pytorch/issues/136348.
+    """
     grouped = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in network.modules())
     return torch.contiguous_format if grouped else torch.channels_last
 
