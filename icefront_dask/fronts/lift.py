@@ -15,6 +15,7 @@ from dask.delayed import delayed
 from icefront_dask.cube.quality import Quality, invalid
 from icefront_dask.errors import GridError, InputError, NotGeoreferencedError
 from icefront_dask.fronts import table
+from icefront_dask.fronts.backscatter import CO_POLARISED, POWER, co_polarised
 from icefront_dask.fronts.options import from_config
 from icefront_dask.fronts.rows import crs_name, front_rows, guide
 from icefront_dask.fronts.trace import trace_scene
@@ -55,9 +56,10 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     prediction : Dataset
         ``ice`` and ``front`` with dims (time, y, x) or (y, x): float in 0 to 1 with NaN for none, or uint8
         (p = v / 254, 255 none), on a regular grid with a CRS, y descending or ascending. Optional ``quality``
-        (uint16 bits), ``elevation`` (y, x) in metres above sea level, and the scene coordinates of a cube along
-        ``time``; without ``scene_id`` scenes are named after their time. Attributes ``model`` and ``model_sha256``
-        are carried on.
+        (uint16 bits), ``elevation`` (y, x) in metres above sea level, ``hh`` and ``vv`` whose attribute
+        ``calibration`` is gamma0 or sigma0 (linear power, for the column ``gamma0_db``), and the scene coordinates
+        of a cube along ``time``; without ``scene_id`` scenes are named after their time. Attributes ``model`` and
+        ``model_sha256`` are carried on.
     region : Region, optional
         Its fjord, flowlines and name; the geometries are in its CRS.
     **options
@@ -92,7 +94,10 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     geobox = _geobox(prediction)
     at = guide(region, geobox)
     scenes = _scenes(prediction)
-    names = [name for name in ("ice", "front", "quality") if name in prediction]
+    powers = [
+        name for name in CO_POLARISED if name in prediction and prediction[name].attrs.get("calibration") in POWER
+    ]
+    names = [*(name for name in ("ice", "front", "quality") if name in prediction), *powers]
     dims = ("time", "y", "x") if "time" in prediction.dims else ("y", "x")
     data = prediction[names].transpose(*dims)
     steps = [data.isel(time=i) for i in range(data.sizes["time"])] if "time" in dims else [data]
@@ -116,7 +121,8 @@ def _traced(
     height: npt.NDArray[Any] | None,
 ) -> Iterator[gpd.GeoDataFrame]:
     arrays: list[list[Any]] = [
-        [step[name].data if name in step else None for name in ("ice", "front", "quality")] for step in steps
+        [step[name].data if name in step else None for name in ("ice", "front", "quality", *CO_POLARISED)]
+        for step in steps
     ]
     if not any(is_dask_collection(array) for step in arrays for array in step):
         for scene, step in zip(scenes, arrays, strict=True):
@@ -139,7 +145,7 @@ def _trace_step(
     model: dict[str, Any],
     height: npt.NDArray[Any] | None,
 ) -> gpd.GeoDataFrame:
-    ice, front, quality = arrays
+    ice, front, quality, *powers = arrays
     valid = np.ones(ice.shape, dtype=bool) if quality is None else ~invalid(quality)
     traced = trace_scene(
         _probability("ice", ice),
@@ -152,7 +158,17 @@ def _trace_step(
         elevation_m=height,
         options=settings,
     )
-    return front_rows(traced, scene, region, geobox, quality=quality, simplify_m=settings.simplify_m, **model)
+    return front_rows(
+        traced,
+        scene,
+        region,
+        geobox,
+        quality=quality,
+        power=co_polarised(dict(zip(CO_POLARISED, powers, strict=True))),
+        fjord=at.fjord,
+        simplify_m=settings.simplify_m,
+        **model,
+    )
 
 
 def _probability(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ import pyproj
 import shapely
 
 from icefront_dask.errors import InputError, NotGeoreferencedError
+from icefront_dask.fronts.backscatter import inland_db
 from icefront_dask.fronts.table import frame
 from icefront_dask.regions import mask
 
@@ -168,6 +169,8 @@ def front_rows(
     geobox: Any,
     *,
     quality: npt.NDArray[np.integer[Any]] | None = None,
+    power: npt.NDArray[np.float32] | None = None,
+    fjord: npt.NDArray[np.bool_] | None = None,
     model: str | None = None,
     model_sha256: str | None = None,
     simplify_m: float = 0.0,
@@ -187,6 +190,10 @@ def front_rows(
         Grid of the scene.
     quality : (H, W) uint16 ndarray, optional
         Quality bits.
+    power : (H, W) float32 ndarray, optional
+        Linear power of the scene's co-polarised radar band, for ``gamma0_db``; without it that is NaN.
+    fjord : (H, W) bool ndarray, optional
+        Where ``gamma0_db`` is taken.
     model, model_sha256 : str, optional
         The network that made the probabilities.
     simplify_m : float
@@ -241,6 +248,7 @@ def front_rows(
                 "gap_fraction": front.gap_fraction,
                 "confidence": front.confidence,
                 "uncertainty_m": math.hypot(front.uncertainty_px * size, sigma),
+                "gamma0_db": inland_db(power, front.xy, pixel_size_m=size, fjord=fjord),
                 "status": str(front.status),
                 "reason": str(front.reason),
                 "quality": _bits(front.xy, quality),

@@ -37,6 +37,7 @@ COLUMNS: dict[str, str] = {
     "gap_fraction": "float64",
     "confidence": "float64",  # 0 to 1
     "uncertainty_m": "float64",  # 1 sigma across the line
+    "gamma0_db": "float64",  # of the glacier up to 1 km inland, co-polarised; NaN without calibrated radar or a line
     "status": "object",
     "reason": "object",
     "quality": "uint16",  # quality bits of the pixels under the line, joined by "or"

@@ -16,6 +16,7 @@ from zarr.codecs import ZstdCodec
 from icefront_dask.cube import CubeStore, open_cube
 from icefront_dask.cube.store import open_store, replace_shard
 from icefront_dask.errors import StoreError
+from icefront_dask.fronts.backscatter import CO_POLARISED
 from icefront_dask.predict.encode import ATTRS, INVALID
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def open_prediction(
     Returns
     -------
     xarray.Dataset
-        ``ice`` and ``front`` (time, y, x) float32, 0 to 1, NaN where the scene is invalid; ``quality`` uint16.
+        ``ice`` and ``front`` (time, y, x) float32, 0 to 1, NaN where the scene is invalid; ``quality`` uint16; of
+        radar the co-polarised bands.
 
     Raises
     ------
@@ -147,7 +149,8 @@ def open_prediction(
     data = data[list(LAYERS)].isel(time=[order[name] for name in cube["scene_id"].to_numpy()])
     layers = {name: (data[name].dims, data[name].data, data[name].attrs) for name in LAYERS}
     attrs = {key: value for key, value in attributes.items() if key != _MARK}
-    return cube[["quality"]].assign(layers).assign_attrs(attrs)
+    bands = [name for name in CO_POLARISED if name in cube]
+    return cube[["quality", *bands]].assign(layers).assign_attrs(attrs)
 
 
 def _attributes(store: Any, path: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from icefront_dask.cube import CubeStore, Quality, ReadOptions, invalid, read_scenes, write_scenes
 from icefront_dask.cube.layers import read_elevation
 from icefront_dask.fronts import Reason, Status, TracedFront, trace_scene
+from icefront_dask.fronts.backscatter import POWER, co_polarised
 from icefront_dask.fronts.options import from_config
 from icefront_dask.fronts.rows import front_rows, guide
 from icefront_dask.fronts.table import concat
@@ -92,6 +93,8 @@ def _run_scene(
         region,
         geobox,
         quality=quality,
+        power=co_polarised(bands) if scene.calibration in POWER else None,
+        fjord=_guide(spec, group.region, group.resolution_m).fjord,
         model=group.model,
         model_sha256=group.model_sha256,
         simplify_m=float(spec.section("fronts")["simplify_m"]),

@@ -25,6 +25,7 @@ def front_row(region, scene, day, *, sensor="C-SAR", status="accepted", reason="
         "gap_fraction": 0.01,
         "confidence": 0.93,
         "uncertainty_m": 24.0,
+        "gamma0_db": -11.5,
         "status": status,
         "reason": reason,
         "quality": 0,

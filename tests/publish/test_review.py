@@ -33,6 +33,7 @@ def row(scene, position, status="accepted", reason="", front=0, seed=1):
         "platform": "sentinel-1a", "sensor": "S1", "orbit_direction": "ascending", "relative_orbit": 1,
         "geometry": front_at(position, bumps=60.0, seed=seed), "crs": "EPSG:3413", "pixel_size_m": 20.0,
         "length_m": 4_000.0, "fjord_share": 1.0, "gap_fraction": 0.0, "confidence": 0.5, "uncertainty_m": 20.0,
+        "gamma0_db": -9.0,
         "status": status, "reason": reason, "quality": 0, "model": "m", "model_sha256": "0",
     }  # fmt: skip
 
