@@ -13,7 +13,7 @@ TEST_EXTRAS := dev,plot,icechunk,openvino,gateway
 
 export PYTHON VENV
 
-.PHONY: help demo test lint bench bench-fronts bench-cube real soak train clean
+.PHONY: help demo test lint bench bench-fronts bench-cube bench-predict bench-gpu real soak train clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -48,6 +48,12 @@ bench-cube: $(VENV)/.icefront-test ## cubes beside odc-stac and stackstac, graph
 
 bench-fronts: $(VENV)/.icefront-test ## tracing: growth, against a search, one scene on one core
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/bench_fronts.py
+
+bench-predict: $(VENV)/.icefront-test ## prediction: against the convolution peak, plain code, a peer; SIZE=--small to try it
+	@$(PY) -W ignore benchmarks/bench_predict.py $(SIZE)
+
+bench-gpu: $(VENV)/.icefront-test ## prediction on an NVIDIA GPU; where there is none it says so
+	@$(PY) -W ignore benchmarks/bench_gpu.py
 
 real: $(VENV)/.icefront-test ## run the whole way over the real scenes, through real servers
 	@tools/setup-tests.sh

@@ -1,164 +1,140 @@
-"""Engines and the Dask map against each other and against the convolution peak, in turns in one run.
+"""Prediction against the machine's limit, plain code and a peer, and what it promises of graphs and memory.
 
-    python benchmarks/bench_predict.py [--threads 2] [--rounds 5]
+    python benchmarks/bench_predict.py [--small] [--only end_to_end,dask]
 
-Takes about a minute at most on an idle machine. The last line is one JSON object; ratios are medians over the
-rounds, in each of which every candidate runs once, in alternating order.
+About a quarter of an hour on an idle machine of two cores, two minutes with ``--small``, whose figures of speed say
+little. The last line is one JSON object; the exit status is 1 where a bound is broken.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import os
+import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import dask
-import numpy as np
-import rioxarray  # noqa: F401  registers data.rio
+import _predict_promises as promises
+import _predict_speed as speed
 import torch
-import xarray as xr
-from torch.utils.flop_counter import FlopCounterMode
+from _machine import Peak
 
-from icefront_dask.models import registry
-from icefront_dask.predict import get_model, predict_scene, resolve_engine, resolve_options, segment
-from icefront_dask.predict.engine import TorchEngine
+from icefront_dask.predict import resolve_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SIDE, BATCH = 256, 4
-SCENE, SCENES = 384, 4
-NETWORK = {"in_channels": 3, "out_channels": 2, "width": 16, "norm": "batch", "pooling": False}
+
+class Sizes(NamedTuple):
+    """How much is done."""
+
+    scenes: int
+    side: int
+    rounds: int
+    pairs: int
+    cost_scenes: int
+    cost_side: int
+    tasks: int
+    counts: tuple[int, ...]
+    grow_side: int
+    few: int
+    many: int
+    widths: tuple[int, ...]
+    peak_rounds: int
+    real: dict[str, Any]
 
 
-BUDGET_S = 25
-"""No new round begins after so long, twice in the whole: a loaded machine makes fewer rounds."""
+FULL = Sizes(
+    scenes=40, side=2048, rounds=3, pairs=7, cost_scenes=8, cost_side=1024, tasks=500, counts=(1, 4, 16, 64),
+    grow_side=512, few=1000, many=100_000, widths=(64, 128, 256), peak_rounds=5, real={},
+)  # fmt: skip
+SMALL = Sizes(
+    scenes=2, side=256, rounds=1, pairs=2, cost_scenes=2, cost_side=256, tasks=40, counts=(1, 2),
+    grow_side=128, few=50, many=300, widths=(64,), peak_rounds=1, real={"tta": "none", "most": 1},
+)  # fmt: skip
 
 
-def in_turns(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each candidate in each round, forwards and backwards by turns, after one run to warm up."""
-    end = time.perf_counter() + BUDGET_S
-    for run in candidates.values():
-        run()
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for number in range(rounds):
-        if number and time.perf_counter() > end:
-            break
-        order = list(candidates.items())
-        for name, run in order if number % 2 == 0 else reversed(order):
-            start = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
+def sections(sizes: Sizes, cores: int, folder: Path) -> dict[str, Callable[[], Any]]:
+    peak = Peak(cores, sizes.widths, sizes.peak_rounds)
 
+    def end_to_end() -> dict[str, Any]:
+        found = speed.end_to_end(folder, sizes.scenes, sizes.side, cores, peak)
+        return {**found, "peak": peak.report()}
 
-def ratio(seconds: dict[str, list[float]], slow: str, fast: str) -> float:
-    pairs = zip(seconds[slow], seconds[fast], strict=True)
-    return round(statistics.median(first / second for first, second in pairs), 3)
-
-
-def convolutions(dtype: torch.dtype) -> dict[str, tuple[Callable[[], object], float]]:
-    """3 × 3 convolutions of 64, 128 and 256 channels at 256², with their GFLOP."""
-    found = {}
-    for width in (64, 128, 256):
-        layer = torch.nn.Conv2d(width, width, 3, padding=1, bias=False).to(dtype, memory_format=torch.channels_last)
-        source = torch.randn(1, width, SIDE, SIDE).to(dtype, memory_format=torch.channels_last)
-        gflop = 2 * 9 * width**2 * SIDE**2 / 1e9
-        found[f"conv{width}-{str(dtype)[6:]}"] = (lambda layer=layer, source=source: layer(source), gflop)
-    return found
-
-
-def engines(threads: int, rounds: int) -> dict[str, object]:
-    torch.manual_seed(0)
-    torch.set_num_threads(threads)
-    network = registry.build("unet_aspp", NETWORK).eval()
-    batch = np.random.default_rng(0).normal(size=(BATCH, 3, SIDE, SIDE)).astype(np.float32)
-    plain = torch.from_numpy(batch)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(plain[:1])
-    gflop = counter.get_total_flops() / 1e9
-    auto = resolve_engine("auto")
-    names = dict.fromkeys(["torch-fp32", "torch-bf16", auto])
-    candidates: dict[str, Callable[[], object]] = {"plain-fp32-nchw": lambda: network(plain)}
-    for name in names:
-        engine = TorchEngine(network, name, threads)
-        candidates[name] = lambda engine=engine: engine(batch)
-    peaks = convolutions(torch.float32) | convolutions(torch.bfloat16)
-    with torch.inference_mode():
-        seconds = in_turns(candidates | {name: run for name, (run, _) in peaks.items()}, rounds)
-    peak = {
-        dtype: max(peaks[name][1] / statistics.median(seconds[name]) for name in peaks if name.endswith(dtype))
-        for dtype in ("float32", "bfloat16")
-    }
-    rates = {name: BATCH / statistics.median(seconds[name]) for name in candidates}
     return {
-        "threads": threads,
-        "gflop_per_image": round(gflop, 2),
-        "peak_gflop_per_s": {name: round(value) for name, value in peak.items()},
-        "images_per_s": {name: round(value, 1) for name, value in rates.items()},
-        "share_of_peak": {
-            name: round(rates[name] * gflop / peak["bfloat16" if name.endswith("bf16") else "float32"], 3)
-            for name in rates
-            if not name.startswith("cuda")
-        },
-        "times_plain_fp32": {name: ratio(seconds, "plain-fp32-nchw", name) for name in names},
-        "auto": auto,
-        "rounds": len(seconds["plain-fp32-nchw"]),
+        "tiles": promises.tiles,
+        "graph": lambda: promises.graph(folder),
+        "end_to_end": end_to_end,
+        "plain": lambda: speed.against_plain(sizes.side, sizes.rounds),
+        "dask": lambda: speed.dask_cost(folder, sizes.cost_scenes, sizes.cost_side, sizes.pairs),
+        "peer": lambda: speed.peer(sizes.cost_side, sizes.rounds),
+        "workers": lambda: promises.workers(folder, sizes.tasks, cores),
+        "growth": lambda: promises.growth(folder, sizes.counts, sizes.grow_side, cores),
+        "window": lambda: promises.window(sizes.few, sizes.many),
+        "precision": lambda: promises.precision(**sizes.real),
     }
 
 
-def dask_map(threads: int, rounds: int) -> dict[str, object]:
-    """The lazy map over time steps against a bare loop that calls the same kernel."""
-    power = np.random.default_rng(1).gamma(4, 0.02, (SCENES, SCENE, SCENE)).astype(np.float32)
-    cube = xr.Dataset(
-        {"hh": (("time", "y", "x"), power)},
-        {"y": -20.0 * np.arange(SCENE), "x": 20.0 * np.arange(SCENE)},
-        {"calibration": "gamma0"},
-    ).rio.write_crs("EPSG:3413")
-    name, sha256 = registry.fingerprint(registry.choose(["hh"], "gamma0"))
-    options = resolve_options(threads=threads)
-    model = get_model(name, sha256, options.engine, threads)
-
-    def bare() -> None:
-        for scene in power:
-            predict_scene(
-                {"hh": scene},
-                pixel_size_m=20,
-                calibration="gamma0",
-                network=model.engine,
-                options=options,
-                primary=model.card.primary,
-                cross=model.card.cross,
-            )
-
-    lazy = segment(cube, threads=threads)
-
-    def mapped() -> None:
-        dask.compute(lazy["ice"].data, scheduler="synchronous")
-
-    seconds = in_turns({"bare": bare, "mapped": mapped}, rounds)
-    return {
-        "model": name,
-        "scenes_per_s": round(SCENES / statistics.median(seconds["bare"]), 2),
-        "rounds": len(seconds["bare"]),
-        "mapped_over_bare": ratio(seconds, "mapped", "bare"),
-    }
+def broken(found: dict[str, Any], cores: int) -> list[str]:
+    """Bounds of what was measured that do not hold."""
+    bounds: list[tuple[str, Callable[[], bool]]] = []
+    if "tiles" in found:
+        bounds.append(("tiles: computed over fewest <= 1.25", lambda: found["tiles"]["computed_over_fewest"] <= 1.25))
+    if one := found.get("graph"):
+        bounds.append(("graph: bytes a task <= 256", lambda: one["bytes_a_task"] <= 256))
+        bounds.append(("graph: growth < 1 %", lambda: one["graph_grew"] < 0.01 and one["weights_grew"] >= 50))
+    if whole := found.get("end_to_end"):
+        ways = [whole[f"{cores}x1"], whole[f"1x{cores}"]]
+        bounds.append(("end_to_end: share of peak >= 0.80", lambda: max(w["share_of_peak"] for w in ways) >= 0.8))
+        bounds.append(
+            ("end_to_end: scheduler and client <= 3 %", lambda: ways[0]["scheduler_and_client_share"] <= 0.03)
+        )
+        bounds.append(
+            ("end_to_end: peak memory <= plan", lambda: all(w["worker_peak_mib"] <= w["plan_mib"] for w in ways))
+        )
+    if plain := found.get("plain"):
+        bounds.append(("plain: >= 3.0 x eager fp32 NCHW", lambda: plain["times_eager"] >= 3.0))
+        bounds.append(("plain: >= 8 x a sliding window", lambda: plain["times_sliding"] >= 8))
+        bounds.append(("plain: the same front", lambda: max(plain["front_apart_px"], default=9.0) < 1.0))
+    if cost := found.get("dask"):
+        bounds.append(("dask: upper end of its cost <= 5 %", lambda: cost["interval"][1] <= 0.05))
+    if state := found.get("workers"):
+        bounds.append(("workers: one load a process", lambda: set(state["loads_a_process"]) == {1}))
+        bounds.append(("workers: RSS slope < 0.2 MiB a task", lambda: state["rss_slope_mib_a_task"] < 0.2))
+    if "window" in found:
+        bounds.append(("window: many blocks <= 1.2 x few", lambda: found["window"]["ratio"] <= 1.2))
+    if (moved := found.get("precision")) and moved.get("mean_px") is not None:
+        bounds.append(("precision: mean shift < 0.05 px", lambda: moved["mean_px"] < 0.05))
+    return [name for name, holds in bounds if not holds()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2, help="threads of a forward pass")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--small", action="store_true", help="small sizes, to try each part")
+    parser.add_argument("--only", default="", help="names of sections, separated by commas")
     arguments = parser.parse_args()
-    result = {
+    cores = len(os.sched_getaffinity(0))
+    found: dict[str, Any] = {
         "benchmark": "bench_predict",
+        "small": arguments.small,
+        "cores": cores,
         "torch": torch.__version__,
-        **engines(arguments.threads, arguments.rounds),
-        "dask": dask_map(arguments.threads, arguments.rounds),
+        "engine": resolve_engine("auto"),
     }
-    print(json.dumps(result))
+    with promises.folder() as folder:
+        every = sections(SMALL if arguments.small else FULL, cores, Path(folder))
+        wanted = [name for name in arguments.only.split(",") if name] or list(every)
+        if unknown := sorted(set(wanted) - set(every)):
+            parser.error(f"no section {', '.join(unknown)}; there are: {', '.join(every)}")
+        for name in wanted:
+            start = time.perf_counter()
+            found[name] = every[name]()
+            print(f"{name} ({time.perf_counter() - start:.0f} s): {json.dumps(found[name])}", flush=True)
+    found["broken"] = broken(found, cores)
+    print(json.dumps(found))
+    sys.exit(1 if found["broken"] else 0)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 _GATEWAY = "gateway"
+_GPU_OPTIONS = ("gpu", "gpus", "worker_gpus")
 _CLOSE_S = 60
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def connect(
     threads : int
         Threads a worker process. Networks use that many threads themselves, so 1 process a core is the rule.
     gpus : int or "all", optional
-        One worker process a GPU of this machine (dask-cuda).
+        One worker process with one thread a GPU, which states the resource ``GPU``: those of this machine
+        (dask-cuda), or with ``"gateway"`` so many workers of a gateway whose cluster options offer GPUs.
     memory_limit : str or float
         Memory a local worker process, as Dask takes it.
     timeout_s : float
@@ -63,8 +65,12 @@ def connect(
         If options exclude each other.
     """
     if gpus is not None:
+        if address == _GATEWAY and gpus != "all":
+            return _gateway_client(gpus, gpus=True)
         if address is not None:
-            raise ConfigError("connect() takes an address or gpus, not both: GPUs are those of this machine")
+            raise ConfigError(
+                "connect() takes an address or gpus, not both: GPUs are those of this machine, or so many of a gateway"
+            )
         return _gpu_client(gpus, memory_limit)
     if address == _GATEWAY or (address is None and dask.config.get("gateway.address", None)):
         return _gateway_client(workers)
@@ -102,7 +108,7 @@ def _remote_client(address: str, timeout_s: float) -> Client:
         ) from error
 
 
-def _gateway_client(workers: int | None) -> Client:
+def _gateway_client(workers: int | None, *, gpus: bool = False) -> Client:
     try:
         from dask_gateway import Gateway, GatewayClusterError, GatewayServerError
     except ImportError as error:
@@ -115,7 +121,9 @@ def _gateway_client(workers: int | None) -> Client:
             "DASK_GATEWAY__ADDRESS in the environment"
         )
     try:
-        cluster = Gateway().new_cluster(shutdown_on_close=True)
+        gateway = Gateway()
+        options = _with_gpus(gateway.cluster_options()) if gpus else None
+        cluster = gateway.new_cluster(options, shutdown_on_close=True)
     except (OSError, GatewayClusterError, GatewayServerError) as error:
         raise InputError(
             f"the Dask Gateway at {dask.config.get('gateway.address')} gave no cluster ({error}); check its "
@@ -123,6 +131,18 @@ def _gateway_client(workers: int | None) -> Client:
         ) from error
     cluster.scale(workers if workers is not None else 1)
     return _owning(cluster)
+
+
+def _with_gpus(options: Any) -> Any:
+    """Ask for one GPU a worker; its resource is stated by the gateway's ``worker_cmd``."""
+    offered = [name for name in _GPU_OPTIONS if name in options]
+    if not offered:
+        raise ConfigError(
+            f"the Dask Gateway offers no cluster option {' or '.join(_GPU_OPTIONS)}, only "
+            f"{', '.join(options) or 'none'}; ask its administrator for workers with GPUs, or leave gpus out"
+        )
+    options[offered[0]] = 1
+    return options
 
 
 def _gpu_client(gpus: int | Literal["all"], memory_limit: str | float) -> Client:
@@ -134,7 +154,7 @@ def _gpu_client(gpus: int | Literal["all"], memory_limit: str | float) -> Client
         raise DependencyError(f"GPU workers need dask-cuda ({error}); {remedy}") from error
     options: dict[str, Any] = {} if gpus == "all" else {"n_workers": gpus}
     try:
-        cluster = LocalCUDACluster(threads_per_worker=1, memory_limit=memory_limit, **options)
+        cluster = LocalCUDACluster(threads_per_worker=1, memory_limit=memory_limit, resources={"GPU": 1}, **options)
     except NVMLError as error:
         raise DependencyError(f"no GPU can be used on this machine ({error}); {remedy}") from error
     return _owning(cluster)

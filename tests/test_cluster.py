@@ -12,7 +12,7 @@ import dask.config
 import pytest
 from distributed import LocalCluster
 
-from icefront_dask import connect
+from icefront_dask import cluster, connect
 from icefront_dask.errors import ConfigError, DependencyError, InputError
 
 try:
@@ -93,6 +93,12 @@ def test_an_unreachable_gateway_is_named():
 def test_gpus_without_dask_cuda_or_a_driver_name_the_remedy():
     with pytest.raises(DependencyError, match=r"icefront_dask\[cuda\]"):
         connect(gpus="all")
+
+
+def test_a_gateway_is_asked_for_a_gpu_a_worker_or_says_that_it_offers_none():
+    assert cluster._with_gpus({"image": "x", "gpus": 0}) == {"image": "x", "gpus": 1}
+    with pytest.raises(ConfigError, match=r"offers no cluster option gpu .*only image"):
+        cluster._with_gpus({"image": "x"})
 
 
 def test_options_that_exclude_each_other():

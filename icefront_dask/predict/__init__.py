@@ -6,7 +6,7 @@ from icefront_dask.predict.crops import crop_predictor
 from icefront_dask.predict.encode import from_uint8, to_uint8
 from icefront_dask.predict.engine import resolve_engine
 from icefront_dask.predict.options import PredictOptions, resolve_options
-from icefront_dask.predict.plugin import ModelPlugin, get_model, load_counts, register_model
+from icefront_dask.predict.plugin import ModelPlugin, ends_with_its_device, get_model, load_counts, register_model
 from icefront_dask.predict.scene import ScenePrediction, predict_scene
 from icefront_dask.predict.segment import segment
 
@@ -15,6 +15,7 @@ __all__ = [
     "PredictOptions",
     "ScenePrediction",
     "crop_predictor",
+    "ends_with_its_device",
     "from_uint8",
     "get_model",
     "load_counts",

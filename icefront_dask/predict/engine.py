@@ -18,6 +18,7 @@ from torch import nn
 
 from icefront_dask.errors import ConfigError, DependencyError
 from icefront_dask.predict.halo import aligned_halo
+from icefront_dask.predict.measure import fastest
 from icefront_dask.predict.published import PublishedWindow, published_window
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Kind(NamedTuple):
 
     library: Literal["torch", "torch-compile", "openvino"]
     device: Literal["cpu", "cuda"]
-    precision: Literal["fp32", "bf16"]
+    precision: Literal["fp32", "tf32", "bf16", "fp16"]
 
 
 ENGINES: dict[str, Kind] = {
@@ -45,9 +46,13 @@ ENGINES: dict[str, Kind] = {
     "openvino-fp32": Kind("openvino", "cpu", "fp32"),
     "openvino-bf16": Kind("openvino", "cpu", "bf16"),
     "cuda-fp32": Kind("torch", "cuda", "fp32"),
+    "cuda-tf32": Kind("torch", "cuda", "tf32"),
     "cuda-bf16": Kind("torch", "cuda", "bf16"),
+    "cuda-fp16": Kind("torch", "cuda", "fp16"),
+    "cuda-compile-bf16": Kind("torch-compile", "cuda", "bf16"),
 }
-"""Engines by name. In bf16, convolutions multiply bfloat16 numbers and add in float32."""
+"""Engines by name. In bf16 and fp16, convolutions multiply short numbers and add in float32; in tf32 they multiply
+float32 numbers rounded to 10 bits."""
 
 TURN = threading.Lock()
 """One forward pass at a time in a process: it uses all of the process's threads by itself."""
@@ -68,6 +73,8 @@ class Engine(Protocol):
         Pixels beyond an aligned tile's edge that can change it, a multiple of the stride.
     windows : PublishedWindow or None
         How a network that is not shift-equivariant is to be shown a scene.
+    guided : bool
+        Whether it is told which way the sea is (`icefront_dask.models.normalise.seaward`).
     """
 
     name: str
@@ -75,6 +82,7 @@ class Engine(Protocol):
     receptive_radius: int
     halo: int
     windows: PublishedWindow | None
+    guided: bool
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
@@ -86,9 +94,9 @@ def resolve_engine(name: str = "auto") -> str:
     Parameters
     ----------
     name : str
-        ``auto`` or a key of `ENGINES`. ``auto`` is ``cuda-bf16`` with a GPU. On a CPU it is OpenVINO where that is
-        installed (`benchmarks/bench_predict.py` measures by how much it is faster), else PyTorch; in bf16 where
-        the CPU multiplies bfloat16 in hardware (AVX-512 BF16, AMX), else in fp32.
+        ``auto`` or a key of `ENGINES`. ``auto`` is ``cuda-bf16`` with a GPU, and on a CPU the fastest of those which
+        need no compiler, measured once a machine (`icefront_dask.predict.measure`): in bf16 where the CPU multiplies
+        bfloat16 in hardware (AVX-512 BF16, AMX), else in fp32; of OpenVINO, where it is installed, and PyTorch.
 
     Raises
     ------
@@ -101,8 +109,8 @@ def resolve_engine(name: str = "auto") -> str:
         if torch.cuda.is_available():
             return "cuda-bf16"
         fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
-        library = "torch" if find_spec("openvino") is None else "openvino"
-        return f"{library}-{'bf16' if fast else 'fp32'}"
+        libraries = ["torch"] if find_spec("openvino") is None else ["openvino", "torch"]
+        return fastest([f"{library}-{'bf16' if fast else 'fp32'}" for library in libraries])
     if name not in ENGINES:
         raise ConfigError(f"no engine {name!r} for predict.engine; there are: auto, {', '.join(ENGINES)}")
     if ENGINES[name].device == "cuda" and not torch.cuda.is_available():
@@ -126,6 +134,7 @@ class Facts:
     receptive_radius: int
     halo: int
     windows: PublishedWindow | None = None
+    guided: bool = False
 
     @classmethod
     def of(cls, network: nn.Module, card: Card | None = None) -> Facts:
@@ -141,10 +150,11 @@ class Facts:
         own: Any = network if card is None else card
         stride, radius = int(own.stride), int(own.receptive_radius)
         rounded = -(-radius // stride) * stride
+        guided = card is not None and card.guided
         if not getattr(own, "shift_equivariant", True):
-            return cls(stride, radius, rounded, published_window("" if card is None else card.architecture))
+            return cls(stride, radius, rounded, published_window("" if card is None else card.architecture), guided)
         channels = next((layer.in_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)), 3)
-        return cls(stride, radius, aligned_halo(network, channels, stride, radius) or rounded)
+        return cls(stride, radius, aligned_halo(network, channels, stride, radius) or rounded, guided=guided)
 
 
 def make_engine(network: nn.Module, name: str, threads: int | None = None, *, card: Card | None = None) -> Engine:

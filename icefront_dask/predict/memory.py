@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from icefront_dask.predict.engine import ENGINES
+
 if TYPE_CHECKING:
     from icefront_dask.predict.engine import Engine
+    from icefront_dask.predict.options import PredictOptions
     from icefront_dask.predict.tiles import TilePlan
 
-__all__ = ["Allowance", "is_out_of_memory", "is_spoilt_device"]
+__all__ = ["Allowance", "is_out_of_memory", "is_spoilt_device", "tile_bytes"]
 
 _LOG = logging.getLogger(__name__)
+_BYTES_PER_TILE_PIXEL = {"openvino": 420, "torch": 450, "torch-compile": 450}
+"""Of a forward pass of the halved U-Net, with input and output; measured by ``benchmarks/bench_predict.py``."""
 _EXHAUSTED = (
     "out of memory",
     "can't allocate memory",
@@ -28,6 +33,24 @@ _EXHAUSTED = (
     "could not create a memory object",
     "failed to allocate",
 )
+
+
+def tile_bytes(shape: tuple[int, int], options: PredictOptions) -> int:
+    """Return the bytes that the tiles of one forward pass take in main memory, for a scene of this size.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the scene.
+    options : PredictOptions
+    """
+    kind = ENGINES[options.engine]
+    if kind.device == "cuda":
+        return 0
+    side = options.settled(None).tile_px
+    assert side is not None
+    pixels = min(shape[0] + 32, side) * min(shape[1] + 32, side)
+    return pixels * options.batch * _BYTES_PER_TILE_PIXEL[kind.library]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -6,8 +6,11 @@ starts, also when a nanny starts it again, so that no task waits for the weights
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,16 +20,29 @@ from icefront_dask.errors import WeightsError
 from icefront_dask.models import registry
 from icefront_dask.predict.dropout import dropped
 from icefront_dask.predict.engine import make_engine
+from icefront_dask.predict.memory import is_spoilt_device
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from distributed import Client, Worker
 
     from icefront_dask.models.card import Card
     from icefront_dask.models.registry import LoadedModel
     from icefront_dask.predict.engine import Engine
 
-__all__ = ["Members", "ModelPlugin", "WorkerModel", "get_model", "load_counts", "register_model"]
+__all__ = [
+    "Members",
+    "ModelPlugin",
+    "WorkerModel",
+    "ends_with_its_device",
+    "get_model",
+    "load_counts",
+    "register_model",
+]
 
+_LOG = logging.getLogger(__name__)
+_SPOILT_DEVICE = 70
 _LOCK = threading.Lock()
 _MODELS: dict[tuple[object, ...], WorkerModel] = {}
 _LOADS: Counter[tuple[str, str]] = Counter()
@@ -115,6 +131,29 @@ def _worker_threads() -> int | None:
         return int(get_worker().state.nthreads)
     except ValueError:  # not in a task of a worker
         return None
+
+
+@contextmanager
+def ends_with_its_device() -> Iterator[None]:
+    """End the worker process whose CUDA context is spoilt, so that its nanny starts another that can go on.
+
+    The scheduler gives the task to that one. Without a nanny the error is raised as it is, as any other error.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_spoilt_device(error) or not _has_nanny():
+            raise
+        _LOG.critical("the GPU of this worker can do nothing more in this process, which ends: %s", error)
+        logging.shutdown()
+        os._exit(_SPOILT_DEVICE)
+
+
+def _has_nanny() -> bool:
+    try:
+        return get_worker().nanny is not None
+    except ValueError:  # not in a task of a worker
+        return False
 
 
 class ModelPlugin(WorkerPlugin):

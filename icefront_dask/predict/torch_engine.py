@@ -65,7 +65,8 @@ class TorchEngine:
         self.threads = threads
         kind = ENGINES[name]
         self.device = torch.device(kind.device)
-        self.exact = kind.precision == "fp32"
+        self.precision = kind.precision
+        self._short = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(kind.precision)
         folded = fold_batch_norm(copy.deepcopy(network).eval())
         facts = Facts.of(folded, card)
         self.stride, self.receptive_radius, self.halo, self.windows = (
@@ -74,6 +75,7 @@ class TorchEngine:
             facts.halo,
             facts.windows,
         )
+        self.guided = facts.guided
         folded = folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: Callable[[torch.Tensor], torch.Tensor] = folded
         if kind.library == "torch-compile":
@@ -91,7 +93,7 @@ class TorchEngine:
                 torch.set_num_threads(self.threads)
             source = torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
             source = source.to(self.device, memory_format=torch.channels_last)
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=not self.exact):
+            with torch.autocast(self.device.type, dtype=self._short, enabled=self._short is not None):
                 logits = self.network(source)
             result: NDArray[np.float32] = logits.float().contiguous().cpu().numpy()
         return result
@@ -100,6 +102,6 @@ class TorchEngine:
         if self.device.type != "cuda":
             return nullcontext()
         flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=not self.exact
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=self.precision != "fp32"
         )
         return flags

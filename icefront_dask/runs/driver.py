@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from icefront_dask.cube import create_store
 from icefront_dask.errors import RunError
 from icefront_dask.predict import register_model
+from icefront_dask.predict.engine import ENGINES
 from icefront_dask.runs.files import locked, write_bytes
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.planning import Plan, make_plan, resolve_config
@@ -153,8 +154,11 @@ def _do(
     """Do units, say how many have ended after each, and return those that failed."""
     if client is not None:
         options = plan.spec.section("predict")
-        for name, sha256 in sorted({(group.model, group.model_sha256) for group in plan.spec.groups}):
-            register_model(client, name, sha256, options["engine"], options["threads"])
+        for name, sha256, members in sorted({(g.model, g.model_sha256, g.members) for g in plan.spec.groups}):
+            register_model(
+                client, name, sha256, options["engine"], options["threads"],
+                members=members, dropout_members=options["dropout_members"],
+            )  # fmt: skip
     settings = plan.config.settings()
     work = partial(
         run_unit,
@@ -163,7 +167,9 @@ def _do(
         transport=transport_settings(settings),
     )
     failures = []
-    driven = drive(waiting, work, client=client, window=int(settings["runs"]["window"]))
+    engine = ENGINES[plan.spec.section("predict")["engine"]]
+    resources = {"GPU": 1.0} if engine.device == "cuda" else None
+    driven = drive(waiting, work, client=client, window=int(settings["runs"]["window"]), resources=resources)
     for number, (_, failure) in enumerate(driven, start=1):
         if failure is not None:
             failures.append(failure)

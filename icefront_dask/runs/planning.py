@@ -16,7 +16,8 @@ from icefront_dask.config import section
 from icefront_dask.cube import scenes as group_scenes
 from icefront_dask.errors import ModelMismatchError, NoItemsError, StoreError
 from icefront_dask.models import registry
-from icefront_dask.predict import resolve_options
+from icefront_dask.predict import resolve_engine, resolve_options
+from icefront_dask.predict.memory import tile_bytes
 from icefront_dask.predict.scene import choose_bands
 from icefront_dask.regions import read_regions
 from icefront_dask.runs.config import RunConfig, parse_config, read_config
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from icefront_dask.cube import Scene
+    from icefront_dask.predict import PredictOptions
     from icefront_dask.regions import Region
 
     Report = Callable[[str, int, int], None]
@@ -38,7 +40,7 @@ __all__ = ["Plan", "make_plan", "plan", "resolve_config"]
 
 _SCREENING_M = 120.0  # pixel of the grid on which footprints are weighed
 _BASE_MEMORY = 900 * 2**20  # a worker process with PyTorch, GDAL and one model
-_BYTES_PER_PIXEL = 120  # bands, network input, tiles and probabilities of the one scene in memory
+_BYTES_PER_PIXEL = 120  # bands of the scene in work and of the next, network input, probabilities, tracing
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Plan:
     def table(self) -> pd.DataFrame:
         """One row a region and family: scenes, units, model, pixels a scene, memory and time of a worker."""
         seconds = float(section("runs", **self.config.runs)["seconds_per_megapixel"])
+        options = resolve_options(self.spec.section("predict"))
         rows = []
         for group in self.spec.groups:
             height, width = self.spec.regions[group.region].geobox(group.resolution_m).shape.yx
@@ -108,7 +111,7 @@ class Plan:
                     "variables": " ".join(group.variables),
                     "model": group.model,
                     "pixels": height * width,
-                    "memory_mib": round((_BASE_MEMORY + height * width * _BYTES_PER_PIXEL) / 2**20),
+                    "memory_mib": round(_worker_bytes(height, width, options) / 2**20),
                     "worker_seconds": round(scenes * height * width / 1e6 * seconds, 1),
                 }
             )
@@ -143,6 +146,10 @@ class Plan:
             f"<div><p><b>Plan</b>: {html.escape(str(self))}</p>"
             f"{self.table.to_html(escape=True, index=False)}{below}</div>"
         )
+
+
+def _worker_bytes(height: int, width: int, options: PredictOptions) -> int:
+    return _BASE_MEMORY + height * width * _BYTES_PER_PIXEL + tile_bytes((height, width), options)
 
 
 def plan(config: RunConfig | str | Path | Mapping[str, Any]) -> Plan:
@@ -199,7 +206,7 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
             config,
             regions,
             [_specified(config, group) for group in groups],
-            frozen_settings(config.settings(), engine=resolve_options().engine),
+            frozen_settings(config.settings(), engine=_engine(config.output)),
             file_sha256(config.output / "items.parquet"),
         )
         _check_same_run(config.output, spec)
@@ -210,6 +217,14 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
             for unit in blocks(spec.sha256, group.region.name, group.family, group.scenes, size)
         )
         return Plan(config, spec, units, left_out, items)
+
+
+def _engine(output: Path) -> str:
+    """Return the engine of the run: ``auto`` stays what it was when the run began."""
+    begun = output / "spec.json"
+    if section("predict")["engine"] == "auto" and begun.exists():
+        return resolve_engine(str(RunSpec.read(begun).section("predict")["engine"]))
+    return resolve_options().engine
 
 
 def _items(config: RunConfig, regions: list[Region]) -> Items:
@@ -300,7 +315,8 @@ def _specified(config: RunConfig, group: _Group) -> GroupSpec:
                 f"model {name!r} does not fit scene {scene.scene_id} of region {group.region.name!r}: {error}"
             ) from None
     variables = _named(config, group.family) or tuple(name for name in VARIABLES if name in used)
-    return GroupSpec(group.region.name, group.family, group.resolution_m, variables, name, sha256)
+    others = tuple(registry.fingerprint(member) for member in resolve_options().members)
+    return GroupSpec(group.region.name, group.family, group.resolution_m, variables, name, sha256, others)
 
 
 def _check_same_run(output: Path, spec: RunSpec) -> None:

@@ -23,8 +23,8 @@ __all__ = ["GroupSpec", "RunSpec", "differences", "search_request"]
 
 # Libraries whose release can change a pixel, a line, a number or a byte of a file.
 _LIBRARIES = (
-    "geopandas", "numba", "numcodecs", "numpy", "odc-loader", "odc-stac", "pandas", "pyarrow", "pyproj", "rasterio",
-    "scikit-image", "scipy", "shapely", "stackstac", "torch", "xarray", "zarr",
+    "geopandas", "numba", "numcodecs", "numpy", "odc-loader", "odc-stac", "openvino", "pandas", "pyarrow", "pyproj",
+    "rasterio", "scikit-image", "scipy", "shapely", "stackstac", "torch", "xarray", "zarr",
 )  # fmt: skip
 
 
@@ -42,6 +42,8 @@ class GroupSpec:
         Bands of the cube, those that any of its scenes has.
     model, model_sha256 : str
         The network, by name and digest of its weights.
+    members : tuple of (str, str)
+        Name and digest of the further networks of an ensemble.
     """
 
     region: str
@@ -50,6 +52,7 @@ class GroupSpec:
     variables: tuple[str, ...]
     model: str
     model_sha256: str
+    members: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,16 @@ class RunSpec:
     @cached_property
     def groups(self) -> tuple[GroupSpec, ...]:
         """One a region and family."""
-        return tuple(GroupSpec(**{**entry, "variables": tuple(entry["variables"])}) for entry in self.content["groups"])
+        return tuple(
+            GroupSpec(
+                **{
+                    **entry,
+                    "variables": tuple(entry["variables"]),
+                    "members": tuple((name, sha256) for name, sha256 in entry["members"]),
+                }
+            )
+            for entry in self.content["groups"]
+        )
 
     def group(self, region: str, family: str) -> GroupSpec:
         """Return the group of a region and family."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from contextlib import closing
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,17 @@ from icefront_dask.fronts.backscatter import POWER, co_polarised
 from icefront_dask.fronts.options import from_config
 from icefront_dask.fronts.rows import front_rows, guide
 from icefront_dask.fronts.table import concat
-from icefront_dask.predict import crop_predictor, from_uint8, get_model, predict_scene, resolve_options, to_uint8
+from icefront_dask.predict import (
+    crop_predictor,
+    ends_with_its_device,
+    from_uint8,
+    get_model,
+    predict_scene,
+    resolve_options,
+    to_uint8,
+)
 from icefront_dask.runs import settings
+from icefront_dask.runs.ahead import read_ahead
 from icefront_dask.runs.files import write_atomically
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.prediction import write_prediction
@@ -66,7 +76,11 @@ def run_unit(unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[
     settings.apply(spec.content["settings"], transport)
     ledger = Ledger(folder, spec.sha256)
     group = spec.group(unit.region, unit.family)
-    done = [_run_scene(folder, spec, group, scene, slot) for scene, slot in zip(unit.scenes, unit.slots, strict=True)]
+    with closing(read_ahead(unit.scenes, partial(_read, spec, group))) as pixels:
+        done = [
+            _run_scene(folder, spec, group, scene, slot, arrays)
+            for scene, slot, arrays in zip(unit.scenes, unit.slots, pixels, strict=True)
+        ]
     fronts = concat([rows for rows, _ in done], spec.regions[unit.region].crs)
     write_atomically(
         ledger.fronts_part(unit.key), lambda path: fronts.to_parquet(path, index=False, compression="zstd")
@@ -74,18 +88,25 @@ def run_unit(unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[
     ledger.write(unit, [record for _, record in done])
 
 
+def _read(spec: RunSpec, group: GroupSpec, scene: Scene) -> dict[str, npt.NDArray[Any]]:
+    """Read one scene: arrays (1, y, x) of the cube's variables."""
+    geobox = spec.regions[group.region].geobox(group.resolution_m)
+    return read_scenes([scene], geobox, group.variables, ReadOptions.resolve(**spec.section("cube")))
+
+
 def _run_scene(
-    folder: Path, spec: RunSpec, group: GroupSpec, scene: Scene, slot: int
+    folder: Path, spec: RunSpec, group: GroupSpec, scene: Scene, slot: int, arrays: dict[str, npt.NDArray[Any]]
 ) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
     """Do one scene; return its rows of the fronts table and its record for the ledger."""
     region = spec.regions[group.region]
     geobox = region.geobox(group.resolution_m)
-    arrays = read_scenes([scene], geobox, group.variables, ReadOptions.resolve(**spec.section("cube")))
-    cube = CubeStore(str(folder / CUBE), f"{region.name}/{group.family}")
-    write_scenes(cube, [slot], arrays)
     quality = arrays["quality"][0]
     bands = {name: arrays[name][0] for name in group.variables if name in scene.variables}
-    layers, traced = _predict_and_trace(spec, group, scene, bands, quality)
+    layers, traced, batch_changed = _predict_and_trace(spec, group, scene, bands, quality)
+    if batch_changed:
+        quality |= np.uint16(Quality.BATCH_CHANGED)
+    cube = CubeStore(str(folder / CUBE), f"{region.name}/{group.family}")
+    write_scenes(cube, [slot], arrays)
     write_prediction(cube, slot, layers)
     rows = front_rows(
         traced,
@@ -115,10 +136,14 @@ def _predict_and_trace(
     scene: Scene,
     bands: dict[str, npt.NDArray[np.float32]],
     quality: npt.NDArray[np.uint16],
-) -> tuple[dict[str, npt.NDArray[np.uint8]], list[TracedFront]]:
+) -> tuple[dict[str, npt.NDArray[np.uint8]], list[TracedFront], bool]:
+    """Return the layers as stored, the fronts, and whether memory was short and batches were made smaller."""
     at = _guide(spec, group.region, group.resolution_m)
     options = resolve_options(spec.section("predict"))
-    model = get_model(group.model, group.model_sha256, options.engine, options.threads)
+    model = get_model(
+        group.model, group.model_sha256, options.engine, options.threads,
+        members=group.members, dropout_members=options.dropout_members,
+    )  # fmt: skip
     common: dict[str, Any] = {
         "pixel_size_m": group.resolution_m,
         "calibration": scene.calibration,
@@ -127,7 +152,8 @@ def _predict_and_trace(
         "primary": model.card.primary,
         "cross": model.card.cross,
     }
-    prediction = predict_scene(bands, quality, fjord_mask=at.fjord, **common)
+    with ends_with_its_device():
+        prediction = predict_scene(bands, quality, fjord_mask=at.fjord, flows=at.flow or (), **common)
     layers = {"ice": to_uint8(prediction.ice), "front": to_uint8(prediction.front)}
     # What is stored is what is traced, so that the lines can be had again from the store.
     traced = trace_scene(
@@ -139,13 +165,13 @@ def _predict_and_trace(
         flow=at.flow,
         cloud=(quality & np.uint16(Quality.CLOUD)) != 0,
         elevation_m=region_elevation(spec, group),
-        look_again=crop_predictor(bands, quality, **common),
+        look_again=crop_predictor(bands, quality, flows=at.flow or (), **common),
         options=from_config(**spec.section("fronts")),
     )
     unread = bool(np.any(quality & np.uint16(Quality.READ_FAILED)))
     if unread and traced[0].reason == Reason.NO_VALID_PIXELS:
         traced = [TracedFront.none(Status.FAILED, Reason.READ_FAILED)]
-    return layers, traced
+    return layers, traced, prediction.batch_changed
 
 
 def region_elevation(spec: RunSpec, group: GroupSpec) -> npt.NDArray[np.float32] | None:

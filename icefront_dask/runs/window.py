@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from icefront_dask.errors import IcefrontError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from distributed import Client, Future
 
@@ -37,6 +37,7 @@ def drive(
     *,
     client: Client | None = None,
     window: int = 32,
+    resources: Mapping[str, float] | None = None,
 ) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
     """Do the units and yield each as it ends.
 
@@ -50,6 +51,8 @@ def drive(
         Without one the units are done here, one after the other.
     window : int
         Units that the scheduler holds at any time. The future of a unit that ended is released at once.
+    resources : mapping of str to float, optional
+        What a unit takes of its worker, as ``{"GPU": 1}``. Left out where no worker states such a resource.
 
     Yields
     ------
@@ -60,7 +63,15 @@ def drive(
     if client is None:
         yield from _here(units, work)
     else:
-        yield from _on_client(units, work, client, window)
+        yield from _on_client(units, work, client, window, _stated(client, resources))
+
+
+def _stated(client: Client, resources: Mapping[str, float] | None) -> dict[str, float] | None:
+    """Return resources that a worker of the client states."""
+    if not resources:
+        return None
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return {name: count for name, count in resources.items() if any(name in w["resources"] for w in workers)} or None
 
 
 def _here(units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
@@ -74,7 +85,11 @@ def _here(units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]) -> Iterato
 
 
 def _on_client(
-    units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any], client: Client, window: int
+    units: Iterable[WorkUnit],
+    work: Callable[[WorkUnit], Any],
+    client: Client,
+    window: int,
+    resources: dict[str, float] | None,
 ) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
     from distributed import KilledWorker, as_completed
 
@@ -86,7 +101,7 @@ def _on_client(
 
     def submit(count: int) -> None:
         for unit in islice(waiting, count):
-            future = client.submit(work, unit, key=f"icefront-{run}-{unit.key}", pure=False)
+            future = client.submit(work, unit, key=f"unit-{run}-{unit.key}", pure=False, resources=resources)
             flying[future] = unit
             landed.add(future)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from icefront_dask.errors import ConfigError
-from icefront_dask.predict import segment
+from icefront_dask.fronts import trace_scene
+from icefront_dask.predict import from_uint8, segment, to_uint8
 from icefront_dask.predict.blend import predict_tiled
 from icefront_dask.predict.halo import aligned_halo
 from icefront_dask.predict.options import resolve_options
@@ -23,7 +24,7 @@ from icefront_dask.predict.scene import predict_scene
 from icefront_dask.predict.tiles import plan_tiles, plan_windows
 from icefront_dask.predict.torch_engine import TorchEngine
 from tests.helpers import raise_if_dask_computes
-from tests.predict.networks import TinyUNet, save_model
+from tests.predict.networks import BrightIce, TinyUNet, bright_scene, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,3 +186,17 @@ def _loaded(model: str):
     from icefront_dask.predict import get_model
 
     return get_model(*registry.fingerprint(model), "torch-fp32")
+
+
+def test_a_front_which_crosses_parts_is_one_line_and_the_same() -> None:
+    bands = {"hh": bright_scene(1040, 1100, 510, noise=1)}
+    engine = TorchEngine(BrightIce(), "torch-fp32", threads=1)
+    lines = []
+    for block_px in (4096, 520):
+        plan = resolve_options(**FINE, block_px=block_px)
+        found = predict_scene(bands, **COMMON, network=engine, options=plan)
+        ice, front = (from_uint8(to_uint8(layer)) for layer in found)
+        (traced,) = trace_scene(ice, front, np.isfinite(ice), pixel_size_m=20.0)
+        lines.append(traced.xy)
+    assert np.ptp(lines[0][:, 0]) > 1000  # over all three columns of parts
+    np.testing.assert_allclose(lines[1], lines[0], atol=1e-9)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from icefront_dask.cube.quality import Quality
 from icefront_dask.errors import ConfigError, ModelMismatchError
@@ -13,20 +12,9 @@ from icefront_dask.predict.options import PredictOptions, resolve_options
 from icefront_dask.predict.passes import run_pass
 from icefront_dask.predict.scene import choose_bands, predict_scene
 from icefront_dask.predict.torch_engine import TorchEngine
-from tests.predict.networks import TinyUNet
+from tests.predict.networks import BrightIce, TinyUNet, bright_scene
 
 PIXEL_M = 10.0
-
-
-class BrightIce(nn.Module):
-    """Ice is what is brighter than the median; a front is where its smoothed score changes sign."""
-
-    stride = 4
-    receptive_radius = 2
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        score = nn.functional.avg_pool2d(x[:, :1], 5, stride=1, padding=2, count_include_pad=False)
-        return torch.cat([6 * score, 6 - 30 * score.abs()], dim=1)
 
 
 def _options(**changes: object) -> PredictOptions:
@@ -36,14 +24,6 @@ def _options(**changes: object) -> PredictOptions:
 @pytest.fixture(scope="module")
 def engine() -> TorchEngine:
     return TorchEngine(BrightIce(), "torch-fp32", threads=1)
-
-
-def _scene(height: int, width: int, line: float, noise: float = 0.0) -> np.ndarray:
-    """Bright ice above a tilted line, dark water below, as linear power."""
-    rows, columns = np.indices((height, width)) + 0.5
-    ice = rows < line + 0.1 * (columns - width / 2)
-    power = np.where(ice, 0.1, 0.01) * np.random.default_rng(3).gamma(8, 1 / 8, (height, width)) ** noise
-    return power.astype(np.float32)
 
 
 def _crossing(ice: np.ndarray) -> np.ndarray:
@@ -60,7 +40,7 @@ def test_the_line_is_where_it_was_put(engine: TorchEngine, passes: str, shape: t
     height, width = shape
     truth = 0.5 * height + 0.1 * (np.arange(width) + 0.5 - width / 2)
     result = predict_scene(
-        {"hh": _scene(height, width, 0.5 * height, noise=1)},
+        {"hh": bright_scene(height, width, 0.5 * height, noise=1)},
         pixel_size_m=PIXEL_M,
         calibration="gamma0",
         network=engine,
@@ -74,7 +54,7 @@ def test_the_line_is_where_it_was_put(engine: TorchEngine, passes: str, shape: t
 
 
 def test_the_fine_pass_stays_near_the_coarse_front(engine: TorchEngine) -> None:
-    scene = {"hh": _scene(1200, 1000, 600, noise=1)}
+    scene = {"hh": bright_scene(1200, 1000, 600, noise=1)}
     common = {"pixel_size_m": PIXEL_M, "calibration": "gamma0", "network": engine}
     options = {"band_m": 500.0, "band_coarse_px": 4, "tile_px": 128}
     whole = predict_scene(scene, **common, options=_options(passes="fine", **options))
@@ -110,7 +90,7 @@ def test_a_scene_without_a_coarse_front_is_predicted_finely_everywhere(engine: T
 
 
 def test_the_fjord_steers_the_fine_pass(engine: TorchEngine) -> None:
-    scene = _scene(1024, 1024, 500)
+    scene = bright_scene(1024, 1024, 500)
     scene[:, 512:] = np.where(np.indices((1024, 512))[0] < 200, 0.1, 0.01)  # a coast outside the fjord
     fjord = np.zeros((1024, 1024), dtype=bool)
     fjord[:, 60:400] = True
@@ -129,7 +109,7 @@ def test_the_fjord_steers_the_fine_pass(engine: TorchEngine) -> None:
 
 
 def test_invalid_pixels_are_nan_and_clouds_are_not(engine: TorchEngine) -> None:
-    scene = _scene(120, 120, 60)
+    scene = bright_scene(120, 120, 60)
     scene[:10] = np.nan
     quality = np.zeros((120, 120), dtype=np.uint16)
     quality[20:30, :40] = Quality.SLC_GAP | Quality.FILLED
@@ -166,7 +146,7 @@ def test_a_blank_scene_never_reaches_the_network() -> None:
 
 
 def test_power_goes_through_decibels_and_grey_does_not(engine: TorchEngine) -> None:
-    scene = _scene(100, 90, 50, noise=1)
+    scene = bright_scene(100, 90, 50, noise=1)
     common = {"pixel_size_m": 20, "network": engine, "options": _options(passes="fine")}
     linear = predict_scene({"hh": scene}, calibration="gamma0", **common)
     decibel = predict_scene({"grey": 10 * np.log10(scene)}, calibration="uncalibrated", **common)
@@ -176,7 +156,7 @@ def test_power_goes_through_decibels_and_grey_does_not(engine: TorchEngine) -> N
 
 
 def test_cross_polarisation_at_the_floor_is_left_out(engine: TorchEngine) -> None:
-    scene = _scene(64, 64, 30)
+    scene = bright_scene(64, 64, 30)
     common = {"pixel_size_m": 20, "calibration": "gamma0", "network": engine, "options": _options()}
     assert predict_scene({"hh": scene, "hv": scene / 5}, **common).cross
     assert not predict_scene({"hh": scene, "hv": scene / 5}, **common, cross=()).cross

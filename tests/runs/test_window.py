@@ -12,6 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from icefront_dask.errors import ReadError
+from icefront_dask.runs import window
 from icefront_dask.runs.window import drive
 from icefront_dask.runs.work import WorkUnit, blocks
 
@@ -138,3 +139,16 @@ def test_a_worker_that_dies_fails_its_unit_only():
         ((unit, failure),) = drive(make_units(1), die, client=client)
     assert unit.block == 0
     assert "worker died" in str(failure)
+
+
+def test_resources_are_asked_of_workers_that_state_them(client):
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address="127.0.0.1:0", resources={"GPU": 1}
+        ) as cluster,
+        Client(cluster) as with_gpu,
+    ):
+        for one, asked in ((with_gpu, {"GPU": 1.0}), (client, None)):
+            assert window._stated(one, {"GPU": 1.0}) == asked
+            ended = list(drive(make_units(3), fail_nothing, client=one, resources={"GPU": 1.0}))
+            assert [failure for _, failure in ended] == [None] * 3
