@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from icefront_dask.cli.amounts import aggregate, areas, mass_change
 from icefront_dask.cli.archive import cube, search, simulate
 from icefront_dask.cli.calibrate import calibrate
 from icefront_dask.cli.change import compare_fronts, review, series
@@ -38,6 +39,9 @@ for _command in (
     series,
     review,
     compare_fronts,
+    areas,
+    aggregate,
+    mass_change,
     score,
     compare,
     ablate,

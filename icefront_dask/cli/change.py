@@ -13,6 +13,7 @@ from icefront_dask.cli.output import note, result
 from icefront_dask.cli.tables import (
     check_ending,
     read_lines,
+    read_series,
     read_table,
     read_vector,
     read_velocity,
@@ -279,8 +280,6 @@ def review(
               icefront review out/fronts.parquet --regions regions.gpkg --region helheim \
                 --verdicts verdicts.csv --judged out/judged.parquet --out review.html
     """
-    import pandas as pd
-
     from icefront_dask.change import apply_verdicts, judge_series, read_verdicts
     from icefront_dask.publish import read_fronts, review_queue, write_fronts, write_review
 
@@ -290,7 +289,7 @@ def review(
     if judged_series is not None and series is None:
         raise ConfigError("--judged-series needs --series")
     lines = read_fronts(fronts, place.name)
-    rows = None if series is None else read_table(series)
+    rows = None if series is None else read_series(series)
     if rows is not None:
         rows = rows[rows["region"] == place.name]
     outcome: dict[Any, int] = {}
@@ -299,7 +298,7 @@ def review(
         lines, said = apply_verdicts(lines, said[said["region"] == place.name])
         outcome = said["outcome"].value_counts().to_dict()
         if rows is not None:
-            rows = judge_series(rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True)), said)
+            rows = judge_series(rows, said)
     if judged is not None:
         check_ending(judged, ".parquet")
         write_fronts(lines, judged)

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-__all__ = ["check_ending", "read_lines", "read_table", "read_vector", "read_velocity", "write_lines", "write_table"]
+__all__ = [
+    "check_ending",
+    "read_lines",
+    "read_series",
+    "read_table",
+    "read_vector",
+    "read_velocity",
+    "write_lines",
+    "write_table",
+]
 
 
 def read_lines(path: Path, region: str | None = None) -> gpd.GeoDataFrame:
@@ -58,6 +67,20 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path} cannot be read as a table ({str(error).splitlines()[0]}); give CSV or Parquet"
         ) from error
+
+
+def read_series(path: Path) -> pd.DataFrame:
+    """Read a series of positions that the package wrote, with its types: a CSV file has no empty texts and no times."""
+    import pandas as pd
+
+    from icefront_dask.change.series import DTYPES
+
+    table = read_table(path)
+    if lacking := [name for name in ("region", "datetime", "method", "position_m", "status") if name not in table]:
+        raise InputError(f"{path} lacks the column {', '.join(lacking)}; give what `icefront series` or a run wrote")
+    for name in [name for name, kind in DTYPES.items() if kind == "object" and name in table]:
+        table[name] = table[name].astype(object).where(table[name].notna(), "").astype(str)
+    return table.assign(datetime=pd.to_datetime(table["datetime"], utc=True).dt.as_unit("us"))
 
 
 def read_velocity(path: Path, crs: Any) -> xr.Dataset:
