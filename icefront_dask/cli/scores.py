@@ -34,9 +34,7 @@ def score(
     training: Annotated[
         Path | None, typer.Option("--training", help="Configuration of the trainings of --cross-validate.")
     ] = None,
-    looks: Annotated[
-        str, typer.Option("--looks", help="plain, or sar: pairs restyled as SAR.")
-    ] = "plain",
+    looks: Annotated[str, typer.Option("--looks", help="plain, or sar: pairs restyled as SAR.")] = "plain",
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Score changed images too: water, contrast, turns, scales, gaps.")
     ] = False,

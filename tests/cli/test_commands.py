@@ -15,6 +15,7 @@ from pyproj import Transformer
 
 from icefront_dask.publish import read_fronts
 from icefront_dask.runs import images
+from icefront_dask.runs.image_file import read_image
 from icefront_dask.simulate.archive import read_truth
 from tests.runs import tiny
 
@@ -28,6 +29,7 @@ COMMANDS = (
     "series",
     "score",
     "compare",
+    "ablate",
     "run",
     "train",
     "tune",
@@ -196,7 +198,7 @@ def test_images_in_degrees_are_warped_and_lines_come_back(labelled, model, tmp_p
         }
         with rasterio.open(path, "w", **profile) as target:
             rasterio.warp.reproject(rasterio.band(source, 1), rasterio.band(target, 1))
-    image = images._read(path)
+    image = read_image(path)
     bands, size, grid = images._metric(image, 30.0)
     assert size == pytest.approx(32.6, abs=1.5)  # 0.0008 degrees of longitude at 68.5 degrees north
     transform, crs = grid

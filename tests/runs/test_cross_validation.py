@@ -1,6 +1,7 @@
 """Leave one glacier out: no fold sees its own, a second run makes no step, what would leak is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +12,8 @@ from icefront_dask.runs import cross_validation as room
 from icefront_dask.runs.cross_validation import DEFAULT_TRAINING, cross_validate
 from icefront_dask.train.batches import Batches
 from icefront_dask.train.config import read_train_config
+from icefront_dask.train.ship import SIMULATED, glaciers_of
+from tests.runs import tiny
 from tests.train import trees
 
 GLACIERS = {"jakobshavn", "kangerlussuaq", "sverdrup"}
@@ -42,7 +45,8 @@ def training(tmp_path):
     return write
 
 
-def test_every_image_is_scored_by_a_network_that_has_not_seen_its_glacier(data, training, tmp_path, monkeypatch):
+@pytest.mark.parametrize("looks", ["plain", "sar"])
+def test_every_image_is_scored_by_a_network_that_has_not_seen_its_glacier(data, training, tmp_path, monkeypatch, looks):
     seen, stages = {}, []
     fit = room.fit
 
@@ -51,12 +55,19 @@ def test_every_image_is_scored_by_a_network_that_has_not_seen_its_glacier(data, 
         return fit(config, progress)
 
     monkeypatch.setattr(room, "fit", spy)
-    given = {"training": training(), "lines": tmp_path / "lines", "report": lambda *stage: stages.append(stage)}
+    given = {
+        "training": training(),
+        "looks": looks,
+        "lines": tmp_path / "lines",
+        "report": lambda *stage: stages.append(stage),
+    }
     scores, fronts = cross_validate(data, "pairs", tmp_path / "out", **given)
     assert seen == {(glacier,): GLACIERS - {glacier} for glacier in GLACIERS}
     assert set(fronts) == set(trees.PAIRS)
     assert set(scores.groups["group"]) == GLACIERS
     assert scores.pooled["images"] == 3
+    assert {"mean_px", "median_px", "macro_mean_px", "macro_median_px"} <= set(scores.pooled)
+    assert {front.channels for front in fronts.values()} == {"grey" if looks == "plain" else "hh"}
     assert sorted(path.stem for path in (tmp_path / "lines").glob("*.geojson")) == sorted(trees.PAIRS)
     assert {stage for stage, *_ in stages if "training" in stage} == {f"training without {g}" for g in GLACIERS}
     for glacier in GLACIERS:
@@ -86,6 +97,31 @@ def test_what_would_choose_or_leak_is_refused(data, training, tmp_path):
     with pytest.raises(InputError, match="two or more"):
         cross_validate(alone, "pairs", tmp_path / "out", training=training())
     assert not (tmp_path / "out").exists()
+
+
+def test_initial_weights_must_not_have_seen_what_is_left_out(data, training, tmp_path):
+    seen = read_train_config(training(pairs=str(data), hold_out=["sverdrup"]))
+    weights = tiny.tiny_model(tmp_path / "models")
+    card = json.loads(weights.with_suffix(".json").read_text())
+    weights.with_suffix(".json").write_text(json.dumps(card | {"training_glaciers": glaciers_of(seen)}))
+    with pytest.raises(ConfigError, match="labelled scenes of jakobshavn, kangerlussuaq, which is left out"):
+        cross_validate(data, "pairs", tmp_path / "out", training=training(init=str(weights)))
+    base = read_train_config(training(init=str(weights)))
+    room._not_seen(base, ["helheim", "sverdrup"])
+    for data_seen, refused in (([SIMULATED], False), ([SIMULATED, "something real"], True)):
+        content = card | {"training_glaciers": None, "training_data": data_seen}
+        weights.with_suffix(".json").write_text(json.dumps(content))
+        if refused:
+            with pytest.raises(ConfigError, match="does not say of which glaciers"):
+                room._not_seen(base, ["helheim"])
+        else:
+            room._not_seen(base, ["helheim"])
+
+
+@pytest.mark.parametrize("name", ["cross-validation-sar", "ablation"])
+def test_other_trainings_choose_nothing(name):
+    config = room._checked(read_train_config(Path(__file__).resolve().parents[2] / "configs" / f"{name}.yaml"))
+    assert (config.validation, config.init) == (None, None)
 
 
 def test_the_default_training_chooses_nothing():
