@@ -17,7 +17,7 @@ import shapely
 from icefront_dask.errors import InputError, NotGeoreferencedError
 from icefront_dask.fronts.backscatter import inland_db
 from icefront_dask.fronts.table import frame
-from icefront_dask.regions import mask
+from icefront_dask.regions import flow_ends, mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +132,7 @@ def guide(region: Any, geobox: Any) -> Guide:
                 f"the fjord of region {region.name!r} has no pixel on the grid of the data; "
                 "pass the region that belongs to them"
             )
-    ends = [_ends(_moved(line, region.crs, geobox), geobox, fjord) for line in region.flowlines]
+    ends = [flow_ends(_moved(line, region.crs, geobox), geobox, fjord) for line in region.flowlines]
     return Guide(fjord, tuple(pair for pair in ends if pair is not None) or None, size)
 
 
@@ -141,25 +141,6 @@ def _moved(geometry: Any, crs: str, geobox: Any) -> Any:
     if pyproj.CRS.from_user_input(crs) == pyproj.CRS.from_user_input(target):
         return geometry
     return gpd.GeoSeries([geometry], crs=crs).to_crs(target).iloc[0]
-
-
-def _ends(line: shapely.LineString, geobox: Any, fjord: npt.NDArray[np.bool_] | None) -> tuple[Point, Point] | None:
-    """Return row and column of the first and last place of a flowline on the grid and in the fjord."""
-    inverse = ~geobox.affine
-    corners = shapely.get_coordinates(line)
-    cols, rows = _apply(inverse, *corners.T)
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(cols), np.diff(rows)))])
-    at = np.linspace(0.0, along[-1], max(int(along[-1] * 2), 2))
-    row, col = np.interp(at, along, rows), np.interp(at, along, cols)
-    height, width = geobox.shape.yx
-    on = (row >= 0) & (row < height) & (col >= 0) & (col < width)
-    if fjord is not None:
-        on[on] = fjord[row[on].astype(np.intp), col[on].astype(np.intp)]
-    places = np.flatnonzero(on)
-    if len(places) < 2:
-        return None
-    first, last = places[0], places[-1]
-    return (float(row[first]), float(col[first])), (float(row[last]), float(col[last]))
 
 
 def front_rows(
