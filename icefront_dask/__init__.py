@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from icefront_dask.cluster import connect
     from icefront_dask.cube import open_cube
     from icefront_dask.fronts import trace_fronts
-    from icefront_dask.predict import segment
+    from icefront_dask.predict.segment import segment
     from icefront_dask.regions import Region
     from icefront_dask.regions import read_regions as regions
     from icefront_dask.runs import plan, run

@@ -14,6 +14,8 @@ from icefront_dask.cli.tables import check_ending, read_lines, read_series, read
 from icefront_dask.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 __all__ = ["aggregate", "areas", "mass_change"]
@@ -138,9 +140,13 @@ def mass_change(
     from icefront_dask.change import change_statistics
 
     check_ending(out, ".parquet", ".csv")
-    if (thickness is None) == (thicknesses is None):
+    given: Mapping[str, tuple[float, float]] | tuple[float, float]
+    if thicknesses is not None and thickness is None:
+        given = _thicknesses(read_table(thicknesses), thicknesses)
+    elif thickness is not None and thicknesses is None:
+        given = (thickness, thickness_sigma)
+    else:
         raise ConfigError("give the thickness of the ice by --thickness, or for each region by --thicknesses")
-    given = (thickness, thickness_sigma) if thicknesses is None else _thicknesses(read_table(thicknesses), thicknesses)
     found = change_statistics(read_series(series), thickness_m=given)
     columns = ["region", "method", "flowline", "n", "first_date", "last_date", "net_change_m", *_MASS, "reason"]
     found = found[[name for name in columns if name in found]]

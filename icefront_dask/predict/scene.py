@@ -14,6 +14,7 @@ import numpy as np
 from icefront_dask.cube.quality import invalid
 from icefront_dask.errors import ModelMismatchError
 from icefront_dask.models.normalise import channels, seaward
+from icefront_dask.predict.bands import CROSS, PRIMARY, RADAR, choose_bands
 from icefront_dask.predict.context import (
     Summary,
     coarse_factor,
@@ -40,20 +41,14 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 __all__ = [
-    "CROSS",
-    "PRIMARY",
     "Outline",
     "ScenePrediction",
-    "choose_bands",
     "layout",
     "outline",
     "predict_scene",
     "scene_factor",
 ]
 
-_RADAR = ("hh", "vv")
-PRIMARY = (*_RADAR, "nir", "red", "green", "pan", "grey")
-CROSS = ("hv", "vh")
 _POWER = ("gamma0", "sigma0")
 
 
@@ -91,36 +86,6 @@ class ScenePrediction:
 
     def __iter__(self) -> Iterator[Image]:
         return iter((self.ice, self.front))
-
-
-def choose_bands(
-    variables: Iterable[str], primary: Sequence[str] = PRIMARY, cross: Sequence[str] = CROSS
-) -> tuple[str, str | None]:
-    """Return the variables that become the network's primary and cross-polarised channel.
-
-    Parameters
-    ----------
-    variables : iterable of str
-        Of the closed list (`icefront_dask.sensors.VARIABLES`).
-    primary, cross : sequence of str
-        What the network can take as either channel, in order of preference (fields of its card).
-
-    Raises
-    ------
-    ModelMismatchError
-        If there is no primary band.
-    """
-    there = set(variables)
-    first = next((name for name in primary if name in there), None)
-    if first is None:
-        raise ModelMismatchError(
-            f"the network starts from one of {', '.join(primary)}, and the data has "
-            f"{', '.join(sorted(there)) or 'none'}; rename a band to what it is, or take another model"
-        )
-    if first not in _RADAR:
-        return first, None
-    own = {"hh": "hv", "vv": "vh"}[first]
-    return first, next((name for name in sorted(cross, key=lambda name: name != own) if name in there), None)
 
 
 @dataclass(frozen=True)
@@ -279,7 +244,7 @@ def outline(
         coarse=factor > 1,
         primary=primary_name,
         cross=cross_name,
-        power=calibration in _POWER and primary_name in _RADAR,
+        power=calibration in _POWER and primary_name in RADAR,
         pixel_size_m=pixel_size_m,
         engines=engines,
         options=settled,

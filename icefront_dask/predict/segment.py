@@ -12,10 +12,11 @@ from dask.delayed import delayed
 
 from icefront_dask.errors import ConfigError, RegionError
 from icefront_dask.models import registry
+from icefront_dask.predict.bands import choose_bands
 from icefront_dask.predict.inputs import read_bands
 from icefront_dask.predict.options import resolve_options
 from icefront_dask.predict.published import published_window
-from icefront_dask.predict.scene import choose_bands, layout, scene_factor
+from icefront_dask.predict.scene import layout, scene_factor
 from icefront_dask.predict.tasks import (
     Fjord,
     Work,

@@ -17,7 +17,7 @@ from icefront_dask.models import registry
 from icefront_dask.models.polarisation import floor_share
 from icefront_dask.models.protocols import OWN
 from icefront_dask.predict import crop_predictor, get_model, predict_scene, resolve_options
-from icefront_dask.predict.scene import CROSS, choose_bands
+from icefront_dask.predict.bands import CROSS, choose_bands
 from icefront_dask.regions import working_crs
 from icefront_dask.runs.image_file import read_image
 from icefront_dask.runs.published import Outputs, published_front

@@ -17,8 +17,8 @@ from icefront_dask.cube import scenes as group_scenes
 from icefront_dask.errors import ModelMismatchError, NoItemsError, StoreError
 from icefront_dask.models import registry
 from icefront_dask.predict import resolve_engine, resolve_options
+from icefront_dask.predict.bands import choose_bands
 from icefront_dask.predict.memory import tile_bytes
-from icefront_dask.predict.scene import choose_bands
 from icefront_dask.regions import read_regions
 from icefront_dask.runs.config import RunConfig, parse_config, read_config
 from icefront_dask.runs.files import file_sha256, locked, remove_temporary, write_atomically, write_bytes

@@ -11,7 +11,7 @@ from torch import nn
 from icefront_dask.models import registry
 from icefront_dask.models.card import Card
 from icefront_dask.models.weights import sha256_of, write_weights
-from icefront_dask.predict.scene import CROSS, PRIMARY
+from icefront_dask.predict.bands import CROSS, PRIMARY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,11 +6,12 @@ import torch
 
 from icefront_dask.cube.quality import Quality
 from icefront_dask.errors import ConfigError, ModelMismatchError
+from icefront_dask.predict.bands import choose_bands
 from icefront_dask.predict.context import coarse_factor, fjord_width_m
 from icefront_dask.predict.members import augmented
 from icefront_dask.predict.options import PredictOptions, resolve_options
 from icefront_dask.predict.passes import run_pass
-from icefront_dask.predict.scene import choose_bands, predict_scene
+from icefront_dask.predict.scene import predict_scene
 from icefront_dask.predict.torch_engine import TorchEngine
 from tests.predict.networks import BrightIce, TinyUNet, bright_scene
 
