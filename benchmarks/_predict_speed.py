@@ -14,14 +14,23 @@ import dask.array as da
 import numpy as np
 import torch
 from _machine import Peak, bootstrap, in_turns, ratios
-from _scenes import WHOLE, chosen, gflop_per_pixel, open_cube, predict_into, prepare, scene, write_cube
+from _scenes import (
+    WHOLE,
+    chosen,
+    gflop_per_pixel,
+    network_input,
+    open_cube,
+    predict_into,
+    prepare,
+    scene,
+    write_cube,
+)
 from distributed import Client, LocalCluster
 from scipy.spatial import KDTree
 
 from icefront_dask import connect
 from icefront_dask.fronts import trace_scene
 from icefront_dask.models import registry
-from icefront_dask.models.normalise import channels, to_decibel
 from icefront_dask.predict import get_model, predict_scene, resolve_options, segment
 from icefront_dask.predict.memory import tile_bytes
 
@@ -93,7 +102,7 @@ def against_plain(side: int, rounds: int) -> dict[str, Any]:
     def plain(window: int, step: int) -> list[np.ndarray]:
         results = []
         for image in images:
-            source = torch.from_numpy(np.asarray(channels(to_decibel(image, -30.0))))
+            source = torch.from_numpy(network_input(image, guided=model.card.guided))
             total, count = torch.zeros(2, side, side), torch.zeros(side, side)
             starts = sorted({*range(0, side - window, step), side - window})
             with torch.inference_mode():
@@ -159,8 +168,8 @@ def dask_cost(folder: Path, scenes: int, side: int, pairs: int) -> dict[str, Any
     return {"pairs": pairs, "overhead": round(median, 4), "interval": [round(low, 4), round(high, 4)]}
 
 
-def _peer_block(block: np.ndarray, model: torch.nn.Module) -> np.ndarray:
-    source = np.asarray(channels(to_decibel(block, -30.0)))
+def _peer_block(block: np.ndarray, model: torch.nn.Module, *, guided: bool) -> np.ndarray:
+    source = network_input(block, guided=guided)
     with torch.inference_mode():
         answer: np.ndarray = torch.sigmoid(model(torch.from_numpy(source)[None]))[0, 0].numpy()
     return answer
@@ -175,8 +184,9 @@ def peer(side: int, rounds: int) -> dict[str, Any]:
     blocks = da.from_array(image, chunks=max(side // 2, 256))
     depth = 256 if side >= 1024 else side // 8
     theirs = da.map_overlap(
-        _peer_block, blocks, depth=depth, boundary="reflect", dtype=np.float32, meta=image[:0, :0], model=network
-    )
+        _peer_block, blocks, depth=depth, boundary="reflect", dtype=np.float32, meta=image[:0, :0], model=network,
+        guided=registry.card(name).guided,
+    )  # fmt: skip
     cube = _in_memory(image)
     lazy = segment(cube, threads=1, **WHOLE)["ice"].data
     sync = partial(dask.compute, scheduler="synchronous")

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch.utils.flop_counter import FlopCounterMode
 
 from icefront_dask.models import registry
+from icefront_dask.models.normalise import channels, to_decibel
 from icefront_dask.predict import register_model, resolve_options, segment, to_uint8
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def gflop_per_pixel(model: str) -> float:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, channels, 256, 256))
     return float(counter.get_total_flops() / 1e9 / 256**2)
+
+
+def network_input(power: np.ndarray, *, guided: bool) -> np.ndarray:
+    """Channels of a co-polarised scene; a network that can be told the way to the sea is told nothing."""
+    return np.asarray(channels(to_decibel(power, -30.0), None, np.zeros_like(power) if guided else None))
 
 
 def scene(side: int, seed: int) -> np.ndarray:

@@ -30,7 +30,9 @@ def measure() -> dict[str, Any]:
     images = [scene(SIDE, seed) for seed in range(SCENES)]
     network = registry.load(name).network.cuda().to(memory_format=torch.channels_last)
     compiled = torch.compile(network, dynamic=False)
-    inputs = torch.randn(1, 3, SIDE, SIDE, device="cuda").to(memory_format=torch.channels_last)
+    inputs = torch.randn(1, registry.card(name).architecture_options["in_channels"], SIDE, SIDE, device="cuda").to(
+        memory_format=torch.channels_last
+    )
 
     def bare() -> None:
         with torch.inference_mode(), torch.autocast("cuda", dtype=torch.bfloat16):
