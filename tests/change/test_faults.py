@@ -116,7 +116,7 @@ def test_planted_faults_in_short():
 
 @pytest.mark.soak
 def test_planted_faults_in_full():
-    result = outcome(500, first=1_000)
+    result = outcome(500, first=50_000)  # the check was set on seeds below 1 500
     said(500, result)
     assert result["recall"] == 1.0
     assert result["rejected"] == 0
