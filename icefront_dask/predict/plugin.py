@@ -95,7 +95,7 @@ def get_model(
     """
     if threads is None:
         threads = _worker_threads()
-    key = (sha256, engine, threads, members, dropout_members)
+    key = (name, sha256, engine, threads, members, dropout_members)
     with _LOCK:
         if key not in _MODELS:
             models = [_load(*which) for which in ((name, sha256), *members)]

@@ -81,6 +81,7 @@ def place(config: TrainConfig) -> Iterator[Place]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Place(device, distributed.get_rank(), ranks)
+        distributed.barrier()  # gloo aborts a process whose peer has left
     finally:
         distributed.destroy_process_group()
 

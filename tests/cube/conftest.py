@@ -69,9 +69,8 @@ def landsat(landsat_item):
 
 
 @pytest.fixture(scope="session")
-def bucket():
-    """Yield the name of an empty bucket of moto's S3, which the environment of this process names."""
-    import boto3
+def s3_url():
+    """Yield the address of moto's S3, which the environment of this process names."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -89,10 +88,18 @@ def bucket():
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():
         patch.setenv(name, value)
-    boto3.client("s3", endpoint_url=url).create_bucket(Bucket="cubes")
-    yield "cubes"
+    yield url
     patch.undo()
     server.stop()
+
+
+@pytest.fixture
+def bucket(s3_url):
+    """Return the name of a bucket; other tests of this process may have emptied moto since the last one."""
+    import boto3
+
+    boto3.client("s3", endpoint_url=s3_url).create_bucket(Bucket="cubes")
+    return "cubes"
 
 
 @pytest.fixture(scope="package", autouse=True)

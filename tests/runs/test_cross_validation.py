@@ -83,8 +83,13 @@ def test_every_image_is_scored_by_a_network_that_has_not_seen_its_glacier(data, 
 
 def test_what_would_choose_or_leak_is_refused(data, training, tmp_path):
     shipped = registry.PACKAGED / "icefront-3.safetensors"
+    unsaid = tmp_path / shipped.name
+    unsaid.symlink_to(shipped)
+    card = json.loads(shipped.with_suffix(".json").read_text()) | {"training_glaciers": None}
+    unsaid.with_suffix(".json").write_text(json.dumps(card))
     for changes, message in (
-        ({"init": str(shipped)}, "has seen real scenes"),
+        ({"init": str(shipped)}, "has seen labelled scenes of jakobshavn"),
+        ({"init": str(unsaid)}, "has seen real scenes"),
         ({"task": "zones"}, "task ice-front"),
         ({"epochs": 3}, "fixed number of steps"),
         ({"data": {"layout": "pairs"}, "validation": {"share": 0.5}}, "fixed number of steps"),
