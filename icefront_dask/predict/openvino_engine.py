@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,9 @@ class OpenVINOEngine:
         if shape in self._compiled:
             self._compiled.move_to_end(shape)
             return self._compiled[shape]
+        # OpenVINO's usage reports fork this process from a thread, which now and then kills it; without the package
+        # that sends them OpenVINO goes without.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         import openvino
 
         precision = {"fp32": "f32", "bf16": "bf16"}[ENGINES[self.name].precision]
