@@ -6,7 +6,7 @@ VENV ?= .venv
 PYTHON ?=
 PY := $(VENV)/bin/python
 OUT ?= out/demo
-# Worker processes of pytest; 0 runs in one process.
+# Processes of tests side by side, each with a folder of its own.
 WORKERS ?= 2
 DEMO_EXTRAS := plot,openvino
 TEST_EXTRAS := dev,plot,icechunk,openvino,gateway
@@ -32,7 +32,7 @@ demo: $(VENV)/.icefront-demo ## simulate an archive, run the whole way over it, 
 
 test: $(VENV)/.icefront-test lint ## lint, type-check and test everything that runs on this machine
 	@tools/setup-tests.sh
-	@$(PY) -m pytest -p tests.budget -n $(WORKERS) --dist loadfile -m "not soak and not acceptance"
+	@WORKERS=$(WORKERS) $(PY) -m tests.run -m "not soak and not acceptance"
 
 lint: $(VENV)/.icefront-test ## ruff, mypy --strict, import-linter
 	@$(VENV)/bin/ruff check
