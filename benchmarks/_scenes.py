@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from icefront_dask.models import registry
 from icefront_dask.models.normalise import channels, to_decibel
-from icefront_dask.predict import register_model, resolve_options, segment, to_uint8
+from icefront_dask.predict import ModelPlugin, resolve_options, segment, to_uint8
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,7 @@ def chosen() -> tuple[str, str]:
 def prepare(client: Client, threads: int, **options: Any) -> None:
     """Load the model in the workers and compile it for the shape of the tiles."""
     settled = resolve_options(**options)
-    register_model(client, *chosen(), settled.engine, threads)
+    client.register_plugin(ModelPlugin(*chosen(), settled.engine, threads))
 
 
 def predict_into(cube: xr.Dataset, path: Path, **options: Any) -> float:

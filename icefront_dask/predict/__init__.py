@@ -6,7 +6,7 @@ from icefront_dask.predict.crops import crop_predictor
 from icefront_dask.predict.encode import from_uint8, to_uint8
 from icefront_dask.predict.engine import resolve_engine
 from icefront_dask.predict.options import PredictOptions, resolve_options
-from icefront_dask.predict.plugin import ModelPlugin, ends_with_its_device, get_model, load_counts, register_model
+from icefront_dask.predict.plugin import ModelPlugin, ends_with_its_device, get_model, load_counts
 from icefront_dask.predict.scene import ScenePrediction, predict_scene
 from icefront_dask.predict.segment import segment
 
@@ -20,7 +20,6 @@ __all__ = [
     "get_model",
     "load_counts",
     "predict_scene",
-    "register_model",
     "resolve_engine",
     "resolve_options",
     "segment",

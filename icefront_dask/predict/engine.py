@@ -126,9 +126,9 @@ def resolve_engine(name: str = "auto") -> str:
     return name
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Facts:
-    """What an engine states of its network; see `Engine` for the fields."""
+    """What an engine states of its network, and the base of the engines; see `Engine` for the fields."""
 
     stride: int
     receptive_radius: int

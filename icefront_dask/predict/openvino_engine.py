@@ -25,7 +25,7 @@ _SHAPES = 12
 """Compiled networks that a process keeps, one a shape of batch; each takes about as much memory as the weights."""
 
 
-class OpenVINOEngine:
+class OpenVINOEngine(Facts):
     """A network compiled by OpenVINO for each shape of batch that occurs.
 
     Parameters
@@ -52,14 +52,7 @@ class OpenVINOEngine:
         self.name = name
         self.threads = threads or torch.get_num_threads()
         plain = fold_batch_norm(copy.deepcopy(network).eval()).cpu().float()
-        facts = Facts.of(plain, card)
-        self.stride, self.receptive_radius, self.halo, self.windows = (
-            facts.stride,
-            facts.receptive_radius,
-            facts.halo,
-            facts.windows,
-        )
-        self.guided = facts.guided
+        super().__init__(**vars(Facts.of(plain, card)))
         self._network = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self._graph: Any = None
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()

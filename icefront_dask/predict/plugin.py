@@ -11,7 +11,7 @@ import os
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from distributed import WorkerPlugin, get_worker
@@ -25,7 +25,7 @@ from icefront_dask.predict.memory import is_spoilt_device
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from distributed import Client, Worker
+    from distributed import Worker
 
     from icefront_dask.models.card import Card
     from icefront_dask.models.registry import LoadedModel
@@ -38,7 +38,6 @@ __all__ = [
     "ends_with_its_device",
     "get_model",
     "load_counts",
-    "register_model",
 ]
 
 _LOG = logging.getLogger(__name__)
@@ -156,33 +155,29 @@ def _has_nanny() -> bool:
         return False
 
 
+@dataclass(eq=False)
 class ModelPlugin(WorkerPlugin):
-    """Loads a model as soon as a worker process starts.
+    """Loads a model as soon as a worker process starts, also one that a nanny started again.
+
+    ``client.register_plugin(ModelPlugin(...))`` sends it to the worker processes that a client has or will have.
 
     Parameters
     ----------
-    name, sha256, engine, threads, members, dropout_members
-        As for `get_model`.
+    model, sha256, engine, threads, members, dropout_members
+        As for `get_model`; the threads are the worker's by default.
     """
 
-    def __init__(
-        self,
-        name: str,
-        sha256: str,
-        engine: str,
-        threads: int | None = None,
-        *,
-        members: Members = (),
-        dropout_members: int = 0,
-    ) -> None:
-        self.model = name
-        self.sha256 = sha256
-        self.engine = engine
-        self.threads = threads
-        self.members = members
-        self.dropout_members = dropout_members
-        ensemble = "".join(f"+{digest[:8]}" for _, digest in members) + f"x{dropout_members}" * (dropout_members > 0)
-        self.name = f"icefront-model-{sha256[:12]}{ensemble}-{engine}-{threads or 'auto'}"
+    model: str
+    sha256: str
+    engine: str
+    threads: int | None = None
+    members: Members = field(default=(), kw_only=True)
+    dropout_members: int = field(default=0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        ensemble = "".join(f"+{digest[:8]}" for _, digest in self.members)
+        dropout = f"x{self.dropout_members}" * (self.dropout_members > 0)
+        self.name = f"icefront-model-{self.sha256[:12]}{ensemble}{dropout}-{self.engine}-{self.threads or 'auto'}"
 
     def setup(self, worker: Worker) -> None:
         """Load the model with the worker's number of threads."""
@@ -194,18 +189,3 @@ class ModelPlugin(WorkerPlugin):
             members=self.members,
             dropout_members=self.dropout_members,
         )
-
-
-def register_model(
-    client: Client,
-    name: str,
-    sha256: str,
-    engine: str,
-    threads: int | None = None,
-    *,
-    members: Members = (),
-    dropout_members: int = 0,
-) -> None:
-    """Load a model in every worker process that a client has or will have."""
-    plugin = ModelPlugin(name, sha256, engine, threads, members=members, dropout_members=dropout_members)
-    client.register_plugin(plugin)

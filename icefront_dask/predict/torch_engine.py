@@ -35,7 +35,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return network
 
 
-class TorchEngine:
+class TorchEngine(Facts):
     """PyTorch in channels-last memory format, eager or compiled.
 
     A compiled network is compiled anew for each shape of batch, which takes tens of seconds and a C++ compiler.
@@ -68,14 +68,7 @@ class TorchEngine:
         self.precision = kind.precision
         self._short = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(kind.precision)
         folded = fold_batch_norm(copy.deepcopy(network).eval())
-        facts = Facts.of(folded, card)
-        self.stride, self.receptive_radius, self.halo, self.windows = (
-            facts.stride,
-            facts.receptive_radius,
-            facts.halo,
-            facts.windows,
-        )
-        self.guided = facts.guided
+        super().__init__(**vars(Facts.of(folded, card)))
         folded = folded.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: Callable[[torch.Tensor], torch.Tensor] = folded
         if kind.library == "torch-compile":

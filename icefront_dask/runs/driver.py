@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from icefront_dask.cube import create_store
 from icefront_dask.errors import RunError
-from icefront_dask.predict import register_model
+from icefront_dask.predict import ModelPlugin
 from icefront_dask.predict.engine import ENGINES
 from icefront_dask.runs.files import locked, write_bytes
 from icefront_dask.runs.ledger import Ledger
@@ -155,10 +155,11 @@ def _do(
     if client is not None:
         options = plan.spec.section("predict")
         for name, sha256, members in sorted({(g.model, g.model_sha256, g.members) for g in plan.spec.groups}):
-            register_model(
-                client, name, sha256, options["engine"], options["threads"],
+            plugin = ModelPlugin(
+                name, sha256, options["engine"], options["threads"],
                 members=members, dropout_members=options["dropout_members"],
             )  # fmt: skip
+            client.register_plugin(plugin)
     settings = plan.config.settings()
     work = partial(
         run_unit,

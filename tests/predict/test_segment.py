@@ -25,7 +25,7 @@ from icefront_dask.errors import (
     RegionError,
     WeightsError,
 )
-from icefront_dask.predict import load_counts, register_model, segment
+from icefront_dask.predict import ModelPlugin, load_counts, segment
 from icefront_dask.predict.plugin import get_model
 from icefront_dask.regions import Region
 from tests.helpers import raise_if_dask_computes
@@ -222,7 +222,7 @@ def test_one_load_a_worker_process_also_after_a_kill(model: str) -> None:
         ) as cluster,
         Client(cluster) as client,
     ):
-        register_model(client, model, sha256, "torch-fp32")
+        client.register_plugin(ModelPlugin(model, sha256, "torch-fp32"))
         [before] = client.run(_state).values()
         assert before["loads"] == {(model, sha256): 1}
         lazy = segment(cube.chunk(time=1), model=model, **FAST)
