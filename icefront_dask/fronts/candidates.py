@@ -10,6 +10,7 @@ from scipy.spatial import KDTree
 
 from icefront_dask.fronts import isolate
 from icefront_dask.fronts.ends import front_stretch
+from icefront_dask.fronts.gaps import closed_over_gap, off_gaps
 from icefront_dask.fronts.graph import trace_points
 from icefront_dask.fronts.refine import look_across, oriented, refine, resample, sample
 
@@ -44,6 +45,7 @@ class Scene:
     pixel_size_m: float
     options: FrontOptions
     silent: bool = False  # no ridge in the front output
+    cloudy: float = 0.0  # share of clouds in the domain
 
 
 def paths(ridge: Pixels, faint: Pixels, edge: Float, level: Image, scene: Scene) -> list[Pixels]:
@@ -142,7 +144,8 @@ def _largest_around(image: Image, pixels: Pixels, reach: int) -> Float:
 def lines_of(path: Pixels, level: Image, edge: Float, scene: Scene) -> list[Float]:
     """Cut a path to what can be front and refine each piece."""
     options = scene.options
-    line = resample(path[:, ::-1].astype(np.float64) + 0.5)
+    path = path if scene.walls is not None else closed_over_gap(path, scene.known)
+    line = resample(off_gaps(path, scene.known)[:, ::-1].astype(np.float64) + 0.5)
     pieces = isolate.split(line, ~isolate.lookup(scene.domain, line), tolerance=2)
     pieces = [part for piece in pieces for part in _without_bare(piece, edge, scene)]
     if scene.walls is not None:
@@ -171,6 +174,7 @@ def lines_of(path: Pixels, level: Image, edge: Float, scene: Scene) -> list[Floa
             xy = isolate.reach_walls(xy, scene.walls, options.reach_wall_px)
         else:
             xy = _without_coasts(xy, level, scene)
+        xy = isolate.reach_gaps(xy, scene.known, _END_REACH_PX / 2)
         lines.append(xy)
     return lines
 

@@ -12,6 +12,8 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     Mask: TypeAlias = npt.NDArray[np.bool_]
@@ -25,6 +27,7 @@ __all__ = [
     "lookup",
     "off_walls",
     "open_ends",
+    "reach_gaps",
     "reach_walls",
     "split",
     "trim_walls",
@@ -215,18 +218,27 @@ def separated(lines: list[Float], ends: tuple[tuple[float, float], tuple[float, 
 
 def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:
     """Extend ends straight to the wall where they stop at most `reach_px` short of it, less in a narrow fjord."""
-    line = xy
     reach_px = touch_px(walls.distance(xy, reach_px / _NARROW_SHARE), reach_px)
+    return _led_on(xy, reach_px, lambda way: ~lookup(walls.fjord, way, outside=True))
+
+
+def reach_gaps(xy: Float, known: Mask, reach_px: float) -> Float:
+    """Extend ends straight to the pixels without data before which they stop at most `reach_px` short."""
+    return xy if known.all() else _led_on(xy, reach_px, lambda way: ~lookup(known, way, outside=True))
+
+
+def _led_on(xy: Float, reach_px: float, aim: Callable[[Float], Mask]) -> Float:
+    """Extend both ends of a line straight up to the first place that is aimed at, where that is near."""
+    line = xy
     for _ in range(2):
         line = line[::-1]
-        behind = line[max(len(line) - 6, 0)]
-        direction = line[-1] - behind
+        direction = line[-1] - line[max(len(line) - 6, 0)]
         norm = float(np.hypot(*direction))
         if norm == 0:
             continue
         steps = np.arange(0.5, reach_px + 0.25, 0.5)
         way = line[-1] + steps[:, None] * direction / norm
-        hit = np.flatnonzero(~lookup(walls.fjord, way, outside=True))
+        hit = np.flatnonzero(aim(way))
         if len(hit) and hit[0] > 0:
             line = np.vstack([line, way[hit[0] - 1]])
     return line

@@ -7,7 +7,6 @@ the glacier on their left as one looks at the image, so that offsets across a li
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -38,6 +37,7 @@ _FRONT_VARIANCE_PX2 = 0.75  # of a box of ± 1.5 px: what the front output means
 _STEP_PX = 0.25
 _WHOLE_PX = 2.0
 _TANGENT_PX = 6
+_LEAST_TANGENT_PX = 3
 _SHORT_RUN = 4
 
 
@@ -105,7 +105,7 @@ def _sampled(images: Sequence[npt.NDArray[Any]], xy: Float) -> list[Float]:
     first, right, down = r * width + c, int(width > 1), width if height > 1 else 0
     out = []
     for image in images:
-        flat = np.ravel(image)
+        flat = image.ravel()
         top = _mix(flat.take(first), flat.take(first + right), u)
         bottom = _mix(flat.take(first + down), flat.take(first + (down + right)), u)
         out.append(np.where(inside, _mix(top, bottom, v), np.nan))
@@ -280,21 +280,23 @@ def refine(
 def bridged(xy: Float, seen: npt.NDArray[np.bool_]) -> Float:
     """Bridge runs of vertices that are not seen by cubics which go on in the line's direction on both sides.
 
-    The direction is that of the `_TANGENT_PX` vertices before and behind; a bridge leaves its chord by at
-    most a quarter of its length. Runs up to `_SHORT_RUN` and those at the ends stay as they are.
+    The direction is that of the vertices before and behind, at most `_TANGENT_PX` and at least
+    `_LEAST_TANGENT_PX`; a bridge leaves its chord by at most a quarter of its length. Runs up to `_SHORT_RUN` and
+    those at the ends stay as they are.
     """
     line = xy.copy()
     change = np.flatnonzero(np.diff(seen.astype(np.int8)))
-    for left, after in pairwise(change.tolist()):
+    bounds = [-1, *change.tolist(), len(xy) - 1]
+    for before, left, after, end in zip(bounds, bounds[1:], bounds[2:], bounds[3:], strict=False):
         right = after + 1
         if seen[left + 1] or right - left <= _SHORT_RUN:
             continue
-        back, on = max(left - _TANGENT_PX, 0), min(right + _TANGENT_PX, len(xy) - 1)
-        if not (seen[back : left + 1].all() and seen[right : on + 1].all()) or back == left or on == right:
+        back, on = min(left - before - 1, _TANGENT_PX), min(end - right, _TANGENT_PX)
+        if min(back, on) < _LEAST_TANGENT_PX:
             continue
         chord = xy[right] - xy[left]
         size = float(np.hypot(*chord))
-        start, stop = _unit(xy[left] - xy[back]), _unit(xy[on] - xy[right])
+        start, stop = _unit(xy[left] - xy[left - back]), _unit(xy[right + on] - xy[right])
         if size == 0 or min(start @ chord, stop @ chord) < 0.5 * size:
             continue
         t = np.linspace(0.0, 1.0, right - left + 1)[:, None]

@@ -14,6 +14,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from icefront_dask.cube.quality import Quality
 from icefront_dask.errors import InputError, NotGeoreferencedError
 from icefront_dask.fronts.backscatter import inland_db
 from icefront_dask.fronts.table import frame
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Point: TypeAlias = tuple[float, float]
 
 __all__ = ["Guide", "crs_name", "front_rows", "guide", "true_length_m", "true_pixel_size_m"]
+
+_END_PX = 3  # round an end of a line, where the edge of the data can have stopped it
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def front_rows(
     geobox : odc.geo.geobox.GeoBox
         Grid of the scene.
     quality : (H, W) uint16 ndarray, optional
-        Quality bits.
+        Quality bits. Those under a line and up to 3 px round its ends are told of it; an end at the edge of the grid
+        has NODATA: there the front leaves the scene.
     power : (H, W) float32 ndarray, optional
         Linear power of the scene's co-polarised radar band, for ``gamma0_db``; without it that is NaN.
     fjord : (H, W) bool ndarray, optional
@@ -258,11 +262,14 @@ def _text(scene: Any, name: str) -> str | None:
 
 
 def _bits(xy: npt.NDArray[np.float64], quality: npt.NDArray[np.integer[Any]] | None) -> int:
-    """Return the quality bits under a line, or without a line those that all pixels share."""
+    """Return the quality bits under a line and at its ends, or without a line those that all pixels share."""
     if quality is None:
         return 0
     if not len(xy):
         return int(np.bitwise_and.reduce(quality, axis=None))
-    cols = np.clip(np.floor(xy[:, 0]).astype(np.intp), 0, quality.shape[1] - 1)
-    rows = np.clip(np.floor(xy[:, 1]).astype(np.intp), 0, quality.shape[0] - 1)
-    return int(np.bitwise_or.reduce(quality[rows, cols]))
+    reach = np.arange(-_END_PX, _END_PX + 1)
+    ends = (xy[[0, -1], None] + np.stack(np.meshgrid(reach, reach), axis=-1).reshape(-1, 2)).reshape(-1, 2)
+    cols, rows = np.floor(np.concatenate([xy, ends])).astype(np.intp).T
+    inside = (cols >= 0) & (cols < quality.shape[1]) & (rows >= 0) & (rows < quality.shape[0])
+    beyond = 0 if inside[len(xy) :].all() else int(Quality.NODATA)
+    return int(np.bitwise_or.reduce(quality[rows[inside], cols[inside]], initial=beyond))

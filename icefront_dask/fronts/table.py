@@ -40,7 +40,7 @@ COLUMNS: dict[str, str] = {
     "gamma0_db": "float64",  # of the glacier up to 1 km inland, co-polarised; NaN without calibrated radar or a line
     "status": "object",
     "reason": "object",
-    "quality": "uint16",  # quality bits of the pixels under the line, joined by "or"
+    "quality": "uint16",  # bits under the line and round its ends, joined by "or"; NODATA where it leaves the data
     "model": "object",
     "model_sha256": "object",
 }

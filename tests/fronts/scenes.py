@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,11 @@ class Rendered:
     fjord: np.ndarray | None = None
     flow: Any = None
     cloud: np.ndarray | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pieces(self) -> list[np.ndarray]:
+        """The front in its pieces: parted where it leaps over an island."""
+        return np.split(self.truth, np.flatnonzero(np.hypot(*np.diff(self.truth, axis=0).T) > 20) + 1)
 
     def arguments(self) -> dict[str, Any]:
         return {"fjord": self.fjord, "flow": self.flow, "cloud": self.cloud, "pixel_size_m": 30.0}
@@ -134,7 +138,7 @@ def blob(scene, row, col, radius, *, ice=None, front=None):
 
 def distances(xy, truth):
     """Distances in pixels of a line's points to the true line, and of the true line's points to it."""
-    line, true = shapely.LineString(xy), shapely.LineString(truth)
+    line, true = (one if isinstance(one, shapely.Geometry) else shapely.LineString(one) for one in (xy, truth))
     there = shapely.distance(shapely.points(shapely.get_coordinates(shapely.segmentize(line, 0.5))), true)
     back = shapely.distance(shapely.points(shapely.get_coordinates(shapely.segmentize(true, 0.5))), line)
     return there, back

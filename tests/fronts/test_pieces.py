@@ -304,6 +304,17 @@ def test_ends_reach_the_wall_if_it_is_near():
     assert out[:, 0].max() == 59.0
 
 
+def test_ends_reach_the_gap_before_which_they_stop():
+    known = np.ones(SHAPE, bool)
+    line = np.column_stack([np.arange(33.0, 60.0), np.full(27, 40.0)])
+    assert np.array_equal(isolate.reach_gaps(line, known, 3.0), line)
+    known[:, 62:] = False
+    out = isolate.reach_gaps(line, known, 3.5)
+    assert out[:, 0].max() == pytest.approx(61.5, abs=0.51)
+    assert out[:, 0].min() == 33.0
+    assert isolate.reach_gaps(line, known, 1.0)[:, 0].max() == 59.0
+
+
 @pytest.mark.parametrize(("left", "right", "share"), [(30, 70, 1.0), (30, 50, 0.5), (40, 60, 0.5), (45, 55, 0.25)])
 def test_share_of_the_width(left, right, share):
     walls = isolate.Walls(channel(SHAPE, 20.0))

@@ -160,6 +160,19 @@ def test_quality_bits_under_the_line_are_joined():
     assert row["quality"] == int(Quality.CLOUD | Quality.SHADOW)
 
 
+@pytest.mark.parametrize("edge", ["missing pixels", "edge of the grid"])
+def test_an_end_at_the_edge_of_the_data_is_told(edge):
+    quality = np.zeros(SHAPE, dtype=np.uint16)
+    last = SHAPE[1] - 1.0
+    if edge == "missing pixels":
+        quality[:, 82:] = int(Quality.NODATA | Quality.SLC_GAP)
+        last = 80.0
+    xy = np.column_stack([np.arange(10.5, last), np.full(len(np.arange(10.5, last)), 20.5)])
+    told = {"missing pixels": Quality.NODATA | Quality.SLC_GAP, "edge of the grid": Quality.NODATA}[edge]
+    assert front_rows([line(xy)], SCENE, None, GEOBOX, quality=quality).iloc[0]["quality"] == int(told)
+    assert front_rows([line(xy[:-6])], SCENE, None, GEOBOX, quality=quality).iloc[0]["quality"] == 0
+
+
 def test_empty_and_concat():
     none = empty("EPSG:3413")
     assert {name: str(kind) for name, kind in none.dtypes.items()} == COLUMNS
