@@ -67,8 +67,9 @@ class Summary:
 
     Attributes
     ----------
-    samples : tuple of (h, w) float32 ndarray
-        Every so many-th pixel of each band, NaN where it is invalid: decibels of powers.
+    samples : tuple of tuples of (h, w) float32 ndarray
+        For each level of the fine pass every so many-th pixel of each band, NaN where it is invalid: decibels of
+        powers.
     coarse : tuple of (h, w) float32 ndarray
         Mean of each band over coarse pixels, linear; empty where there is no coarse pass.
     floor, finite : int
@@ -77,7 +78,7 @@ class Summary:
         Whether any pixel is valid.
     """
 
-    samples: tuple[Image, ...]
+    samples: tuple[tuple[Image, ...], ...]
     coarse: tuple[Image, ...]
     floor: int
     finite: int
@@ -85,7 +86,15 @@ class Summary:
 
     @classmethod
     def of(
-        cls, layers: Sequence[Image], part: Part, shape: tuple[int, int], factor: int, *, power: bool, coarse: bool
+        cls,
+        layers: Sequence[Image],
+        part: Part,
+        shape: tuple[int, int],
+        factor: int,
+        *,
+        levels: Sequence[int],
+        power: bool,
+        coarse: bool,
     ) -> Summary:
         """Sum up the core of a part.
 
@@ -98,22 +107,25 @@ class Summary:
             Rows and columns of the scene.
         factor : int
             Pixels along a side of a coarse one.
+        levels : sequence of int
+            Pixels along a side of one of the fine pass; the core begins at multiples of each.
         power : bool
             Whether the bands are powers.
         coarse : bool
             Whether there is a coarse pass.
         """
-        step = max(1, math.ceil(math.sqrt(shape[0] * shape[1] / _SAMPLE)))
-        first = [-axis.start % step for axis in part.core]
-        sampled = [layer[first[0] :: step, first[1] :: step] for layer in layers]
+        samples = []
+        for level in levels:
+            step = max(1, math.ceil(math.sqrt(shape[0] * shape[1] / _SAMPLE) / level))
+            first = [-(axis.start // level) % step for axis in part.core]
+            taken = [block_mean(layer, level)[first[0] :: step, first[1] :: step] for layer in layers]
+            samples.append(tuple(in_decibel(taken, power=power)))
         floor = finite = 0
         if len(layers) > 1:
             finite = int(np.isfinite(layers[1]).sum())
             floor = round(floor_share(layers[1], power=power) * finite)
         means = [block_mean(layer, factor) for layer in layers] if coarse else []
-        return cls(
-            tuple(in_decibel(sampled, power=power)), tuple(means), floor, finite, bool(np.isfinite(layers[0]).any())
-        )
+        return cls(tuple(samples), tuple(means), floor, finite, bool(np.isfinite(layers[0]).any()))
 
 
 @dataclass(frozen=True)
@@ -142,8 +154,8 @@ class Context:
 
     Attributes
     ----------
-    scales : tuple of RobustScale
-        Of the bands in use: one, or two with a cross-polarised one.
+    scales : tuple of tuples of RobustScale
+        For each level of the fine pass those of the bands in use: one, or two with a cross-polarised one.
     factor : int
         Pixels along a side of a coarse one, 1 without a coarse pass.
     coarse : Coarse or None
@@ -151,7 +163,7 @@ class Context:
         Whether any pixel of the scene is valid.
     """
 
-    scales: tuple[RobustScale, ...]
+    scales: tuple[tuple[RobustScale, ...], ...]
     factor: int
     coarse: Coarse | None
     valid: bool
@@ -194,10 +206,15 @@ def make_context(
     """
     finite = sum(one.finite for one in summaries)
     floor = sum(one.floor for one in summaries) / finite if finite else 1.0
-    crossed = len(summaries[0].samples) > 1 and (not power or floor <= options.cross_floor_share)
+    crossed = len(summaries[0].samples[0]) > 1 and (not power or floor <= options.cross_floor_share)
     count = 1 + crossed
-    samples = [_mosaic([one.samples[band] for one in summaries], parts) for band in range(count)]
-    scales = tuple(robust_scale(sample, limit=sample.size) for sample in samples)
+    scales = tuple(
+        tuple(
+            robust_scale(sample, limit=sample.size)
+            for sample in (_mosaic([one.samples[level][band] for one in summaries], parts) for band in range(count))
+        )
+        for level in range(len(options.levels))
+    )
     valid = any(one.valid for one in summaries)
     coarse = None
     if summaries[0].coarse and valid:
@@ -264,8 +281,7 @@ def _coarse_pass(
     layers = in_decibel(means, power=power)
     small = np.asarray(channels(layers[0], layers[1] if len(layers) > 1 else None, way))
     stride = engines[0].stride
-    side = int(np.ceil(max(small.shape[1:]) * max(options.scales)))
-    room = round_up(side, stride) + 2 * round_up(options.margin_px, stride) + stride
+    room = round_up(max(small.shape[1:]), stride) + 2 * round_up(options.margin_px, stride) + stride
     return run_pass(small, engines, options, tile_px=room)
 
 

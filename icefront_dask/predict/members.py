@@ -1,4 +1,4 @@
-"""Several answers to one question, added up as they come: augmentations, networks, scales.
+"""Several answers to one question, added up as they come: augmentations, networks, levels.
 
 This file imports neither xarray nor dask.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-__all__ = ["Spread", "augmented", "count_members"]
+__all__ = ["Spread", "augmented"]
 
 _TURNS: dict[str, tuple[tuple[int, bool], ...]] = {
     "none": ((0, False),),
@@ -58,11 +58,6 @@ class Spread:
             raise ValueError("no member was added")
         variance = self._squares / self.count
         return torch.cat([self._mean, variance[..., None, :, :]], dim=-3)
-
-
-def count_members(networks: int, augmentation: Augmentation, scales: int = 1) -> int:
-    """Return how often every pixel passes through a network."""
-    return networks * len(_TURNS[augmentation]) * scales
 
 
 def augmented(engines: Sequence[Forward], augmentation: Augmentation = "none") -> Forward:

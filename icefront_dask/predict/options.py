@@ -30,6 +30,7 @@ _AUTO = ("halo_px", "threads", "tile_px", "overlap_px", "window")
 _COUNTS = ("tile_px", "batch", "one_tile_px", "block_px", "halo_px", "threads")
 _COUNTS_OR_0 = ("overlap_px", "margin_px", "dropout_members")
 _TILE_PX = 2304
+_COARSEST = 8
 _LENGTHS = ("coarse_px_per_fjord", "coarse_max_pixel_m")
 _LENGTHS_OR_0 = ("band_m", "band_coarse_px")
 _SHARES = ("band_front", "coarse_weight", "cross_floor_share")
@@ -62,7 +63,7 @@ class PredictOptions:
     coarse_weight: float
     cross_floor_share: float
     tta: Augmentation
-    scales: tuple[float, ...]
+    levels: tuple[int, ...]
     members: tuple[str, ...]
     dropout_members: int
     extra: tuple[str, ...]
@@ -81,7 +82,7 @@ class PredictOptions:
             )
 
     def settled(self, published: PublishedWindow | None) -> PredictOptions:
-        """Return the options for a network: tiles with a halo, or windows as published.
+        """Return the options for a network: tiles with a halo, or windows as published, of native pixels.
 
         Parameters
         ----------
@@ -95,6 +96,7 @@ class PredictOptions:
             overlap_px=own.overlap_px if self.overlap_px is None else self.overlap_px,
             window=own.blend if self.window is None else self.window,
             passes="fine" if published is not None and self.passes == "auto" else self.passes,
+            levels=self.levels if published is None else (1,),
             windows=published is not None,
         )
 
@@ -106,11 +108,12 @@ class PredictOptions:
         for key in _SHARES:
             if not 0 <= getattr(self, key) <= 1:
                 raise ConfigError(f"predict.{key} is {getattr(self, key)!r}; it must lie between 0 and 1")
-        for scale in self.scales:
-            _check_number("scales", scale, zero=False)
-        if not self.scales or min(self.scales) < 0.25 or max(self.scales) > 4:
+        for level in self.levels:
+            _check_number("levels", level, zero=False, whole=True)
+        if not self.levels or len(set(self.levels)) < len(self.levels) or max(self.levels) > _COARSEST:
             raise ConfigError(
-                f"predict.scales is {list(self.scales)}; it needs numbers between 0.25 and 4, such as [1.0]"
+                f"predict.levels is {list(self.levels)}; it needs different whole numbers from 1 to {_COARSEST}, such "
+                "as [1, 2]"
             )
 
 
@@ -145,7 +148,7 @@ def resolve_options(settings: Mapping[str, Any] | None = None, **overrides: Any)
     for key in _AUTO:
         if values[key] == "auto":
             values[key] = None
-    for key in ("scales", "extra", "members"):
+    for key in ("levels", "extra", "members"):
         entry = values[key]
         values[key] = tuple(entry) if isinstance(entry, (list, tuple)) else (entry,)
     names = [field.name for field in dataclasses.fields(PredictOptions) if field.name in values]

@@ -1,4 +1,4 @@
-"""One pass of a network over a scene or a part of it: members, several scales, tiles.
+"""One pass of a network over a scene or a part of it, at one pixel size: members, tiles.
 
 This file imports neither xarray nor dask.
 """
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation
 from torch.nn.functional import interpolate
 
 from icefront_dask.predict.blend import predict_tiled
-from icefront_dask.predict.members import Spread, augmented
+from icefront_dask.predict.members import augmented
 from icefront_dask.predict.memory import Allowance, is_out_of_memory
 from icefront_dask.predict.tiles import TilePlan, plan_tiles, plan_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -34,8 +33,8 @@ class PassResult:
     """What a pass gives: (H, W) float32 arrays, NaN where nothing was asked for.
 
     ``ice`` and ``front`` are means of the members' probabilities, ``ice_std`` is the standard deviation of P(ice)
-    (a member is one network, one augmentation, one scale). ``computed_pixels`` counts those which passed through a
-    network, once for all members of a scale. ``batch_changed`` says that memory did not suffice for the batch or
+    (a member is one network with one augmentation). ``computed_pixels`` counts those which passed through a network,
+    once for all members. ``batch_changed`` says that memory did not suffice for the batch or
     the tiles that were asked for, and smaller ones were taken.
     """
 
@@ -101,39 +100,25 @@ def run_pass(
     assert options.window is not None
     forward = augmented(engines, options.tta)
     allowance = Allowance(options.batch, options.tile_px if tile_px is None else tile_px)
-    means, within, computed = Spread(), np.zeros(shape, dtype=np.float32), 0
-    for scaled, part in _scaled(channels, wanted, options.scales):
-        while True:
-            plan = _plan(scaled, part, engines[0], options, allowance.tile_px, tile_px is not None, origin, scene)
-            if not plan.tiles:
-                break
-            try:
-                answer = predict_tiled(scaled, plan, forward, window=options.window, batch=allowance.batch)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                allowance = allowance.less(plan, engines[0], fixed=options.windows, error=error)
-                continue
-            if answer.shape[1:] != shape:
-                answer = resample(np.nan_to_num(answer), shape)
-            within += answer[2]
-            means.add(torch.from_numpy(answer[:2]))
-            computed += plan.computed_pixels
-            break
-    if not means.count:
-        nothing = np.full(shape, np.nan, dtype=np.float32)
-        return PassResult(nothing, nothing, nothing, 0, allowance.changed)
-    total = means.layers().numpy()
-    spread = np.sqrt(np.maximum(within / means.count + total[2], 0))
-    if not wanted.all():
-        total[:, ~wanted] = np.nan
-        spread[~wanted] = np.nan
-    return PassResult(total[0], total[1], spread, computed, allowance.changed)
+    while True:
+        plan = _plan(shape, wanted, engines[0], options, allowance.tile_px, tile_px is not None, origin, scene)
+        if not plan.tiles:
+            nothing = np.full(shape, np.nan, dtype=np.float32)
+            return PassResult(nothing, nothing, nothing, 0, allowance.changed)
+        try:
+            answer = predict_tiled(channels, plan, forward, window=options.window, batch=allowance.batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            allowance = allowance.less(plan, engines[0], fixed=options.windows, error=error)
+            continue
+        answer[:, ~wanted] = np.nan
+        return PassResult(answer[0], answer[1], np.sqrt(answer[2]), plan.computed_pixels, allowance.changed)
 
 
 def _plan(
-    scaled: NDArray[np.float32],
-    part: NDArray[np.bool_],
+    shape: tuple[int, int],
+    wanted: NDArray[np.bool_],
     engine: Engine,
     options: PredictOptions,
     tile_px: int,
@@ -141,18 +126,16 @@ def _plan(
     origin: tuple[int, int],
     scene: tuple[int, int] | None,
 ) -> TilePlan:
-    shape = (scaled.shape[1], scaled.shape[2])
     overlap = options.overlap_px or 0
     if options.windows and not one_tile:
-        own = shape == part.shape and options.scales == (1.0,)
         return plan_windows(
             shape,
             stride=engine.stride,
             window_px=tile_px,
             overlap=overlap,
-            needed=part,
-            origin=origin if own else (0, 0),
-            scene=scene if own else None,
+            needed=wanted,
+            origin=origin,
+            scene=scene,
         )
     return plan_tiles(
         shape,
@@ -161,22 +144,5 @@ def _plan(
         tile_px=tile_px,
         overlap=0 if options.windows else overlap,
         margin=options.margin_px,
-        needed=part,
+        needed=wanted,
     )
-
-
-def _scaled(
-    channels: NDArray[np.float32], wanted: NDArray[np.bool_], scales: tuple[float, ...]
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Give the input and the wanted pixels at each scale; a scale of 2 has pixels of half the size."""
-    for scale in scales:
-        shape = (max(round(channels.shape[1] * scale), 1), max(round(channels.shape[2] * scale), 1))
-        if shape == channels.shape[1:]:
-            yield channels, wanted
-            continue
-        validity = resample(channels[-1:], shape)
-        scores = resample(channels[:-1] * channels[-1:], shape) / np.maximum(validity, 1e-3)
-        valid = (validity >= 0.5).astype(np.float32)
-        # Every wanted pixel takes from the four nearest of the answer.
-        part = np.asarray(resample(wanted[None].astype(np.float32), shape)[0] > 0)
-        yield np.concatenate([scores * valid, valid]), binary_dilation(part, np.ones((5, 5)))

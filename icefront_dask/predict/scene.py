@@ -17,14 +17,15 @@ from icefront_dask.models.normalise import channels, seaward
 from icefront_dask.predict.bands import CROSS, PRIMARY, RADAR, choose_bands
 from icefront_dask.predict.context import (
     Summary,
+    block_mean,
     coarse_factor,
     coarse_inside,
     enlarge,
     in_decibel,
     make_context,
 )
+from icefront_dask.predict.levels import run_levels
 from icefront_dask.predict.parts import Part, scene_parts
-from icefront_dask.predict.passes import run_pass
 from icefront_dask.predict.tiles import round_up
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from icefront_dask.models.normalise import Flow
+    from icefront_dask.models.normalise import Flow, RobustScale
     from icefront_dask.predict.context import Context
     from icefront_dask.predict.engine import Engine
     from icefront_dask.predict.options import PredictOptions
@@ -61,7 +62,7 @@ class ScenePrediction:
     ice, front : (H, W) float32 ndarray
         P(land or ice) and P(pixel within 1.5 px of the line); NaN where the scene is invalid.
     ice_std : (H, W) float32 ndarray
-        Spread of P(ice) over networks, augmentations and scales, of the pass which decides; 0 with one member.
+        Spread of P(ice) over networks, augmentations and levels, of the pass which decides; 0 with one member.
     disagreement : (H, W) float32 ndarray
         \\|P(ice) fine - P(ice) coarse\\|; NaN where only one of the passes was made.
     factor : int
@@ -131,7 +132,9 @@ class Outline:
     def summary(self, part: Part, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> Summary:
         """Sum up a part from the bands of what it answers for."""
         layers = self._layers(bands, quality)
-        return Summary.of(layers, part, self.shape, self.factor, power=self.power, coarse=self.coarse)
+        return Summary.of(
+            layers, part, self.shape, self.factor, levels=self.options.levels, power=self.power, coarse=self.coarse
+        )
 
     def context(self, summaries: Sequence[Summary]) -> Context:
         """Bring the summaries of all parts together; this makes the coarse pass."""
@@ -145,8 +148,9 @@ class Outline:
         self, part: Part, context: Context, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None
     ) -> ScenePrediction:
         """Predict what a part answers for, from the bands of what it reads."""
-        crossed = len(context.scales) > 1
-        layers = self._layers(bands, quality)[: len(context.scales)]
+        bands_used = len(context.scales[0])
+        crossed = bands_used > 1
+        layers = self._layers(bands, quality)[:bands_used]
         valid = np.isfinite(layers[0])
         inner = part.inner
         shape = (part.rows.stop - part.rows.start, part.columns.stop - part.columns.start)
@@ -158,9 +162,12 @@ class Outline:
             share = enlarge(context.coarse.share[None], self.factor, part)[0]
             needed = valid & (share > 0)
         needed = part.answers_for(needed)
-        fine = run_pass(
-            _channels(layers, context, self._way(part), power=self.power), self.engines, self.options, needed,
-            origin=part.origin, scene=self.shape,
+        fine = run_levels(
+            {
+                level: self._channels(layers, part, level, scales)
+                for level, scales in zip(self.options.levels, context.scales, strict=True)
+            },
+            self.engines, self.options, needed, origin=part.origin, scene=self.shape,
         )  # fmt: skip
         found = ScenePrediction(
             fine.ice[inner], fine.front[inner], fine.ice_std[inner], nothing, self.factor, fine.computed_pixels,
@@ -171,13 +178,15 @@ class Outline:
         wide = enlarge(context.coarse.layers, self.factor, part)[:, *inner]
         return _merged(found, wide, share[inner], needed[inner], valid[inner], self.options.coarse_weight)
 
-    def _way(self, part: Part) -> Image | None:
-        """Return which way the sea is over what a part reads, for networks that are told."""
-        if not self.engines[0].guided:
-            return None
-        rows, columns = part.window
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        return np.asarray(seaward(shape, self.flows, origin=part.origin))
+    def _channels(self, layers: list[Image], part: Part, level: int, scales: Sequence[RobustScale]) -> Image:
+        """Return what the network is shown of what a part reads, on pixels of a level."""
+        primary, *cross = in_decibel([block_mean(layer, level) for layer in layers], power=self.power)
+        way = None
+        if self.engines[0].guided:
+            way = seaward((primary.shape[0], primary.shape[1]), self.flows, origin=part.origin, factor=level)
+        return np.asarray(
+            channels(primary, next(iter(cross), None), way, scale=scales[0], cross_scale=scales[1] if cross else None)
+        )
 
     def _layers(self, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> list[Image]:
         first = np.asarray(bands[self.primary], dtype=np.float32)
@@ -199,12 +208,13 @@ def layout(
     """Return the parts of a scene, from what a network's card says; `options` are settled."""
     reach = options.tile_px if options.windows else options.halo_px or receptive_radius
     assert reach is not None
-    scaled = math.ceil((reach + stride) / min(1.0, *options.scales))
+    # A pixel of each level, and a multiple of the stride of them, begins where a part does.
+    aligned = math.lcm(*(stride * level for level in options.levels))
     return scene_parts(
         shape,
         block_px=options.block_px,
-        reach_px=round_up(scaled, stride),
-        multiple=math.lcm(stride, factor),
+        reach_px=round_up((reach + stride) * max(options.levels), aligned),
+        multiple=math.lcm(aligned, factor),
     )
 
 
@@ -269,8 +279,9 @@ def predict_scene(
     """Predict where a scene has ice and where its front runs.
 
     The coarse pass sees the whole scene in one tile, for context decides where texture cannot; the fine pass
-    is made at native resolution where the coarse one may have a front, and fades into it. Each pass scales
-    its bands by the median and the median absolute deviation of its own valid pixels. A scene larger than
+    is made at native resolution, and at the other ``levels``, where the coarse one may have a front, and fades into
+    it. Each pass and each level scales its bands by the median and the median absolute deviation of its own valid
+    pixels. A scene larger than
     ``block_px`` goes through the fine pass in parts, each with its halo.
 
     Parameters
@@ -324,7 +335,7 @@ def predict_scene(
         for name, layer in whole.items():
             layer[part.core] = getattr(found, name)
         pixels, changed = pixels + found.computed_pixels, changed or found.batch_changed
-    crossed = len(context.scales) > 1
+    crossed = len(context.scales[0]) > 1
     return _with_coarse(
         ScenePrediction(**whole, factor=plan.factor, computed_pixels=pixels, cross=crossed, batch_changed=changed),
         context,
@@ -339,19 +350,6 @@ def _with_coarse(found: ScenePrediction, context: Context) -> ScenePrediction:
         found,
         computed_pixels=found.computed_pixels + context.coarse.computed_pixels,
         batch_changed=found.batch_changed or context.coarse.batch_changed,
-    )
-
-
-def _channels(layers: list[Image], context: Context, way: Image | None, *, power: bool) -> Image:
-    scaled = in_decibel(layers, power=power)
-    return np.asarray(
-        channels(
-            scaled[0],
-            scaled[1] if len(scaled) > 1 else None,
-            way,
-            scale=context.scales[0],
-            cross_scale=context.scales[1] if len(scaled) > 1 else None,
-        )
     )
 
 

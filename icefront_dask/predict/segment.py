@@ -41,7 +41,7 @@ __all__ = ["segment"]
 _LONG_NAMES = {
     "ice": "probability of land or ice",
     "front": "probability that a pixel lies within 1.5 px of the front",
-    "ice_std": "standard deviation of the probability of land or ice over augmentations and scales",
+    "ice_std": "standard deviation of the probability of land or ice over augmentations and levels",
     "disagreement": "absolute difference of the fine and the coarse probability of land or ice",
 }
 

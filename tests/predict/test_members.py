@@ -14,7 +14,7 @@ from icefront_dask.errors import ModelMismatchError
 from icefront_dask.models import registry
 from icefront_dask.predict import get_model, predict_scene, resolve_options
 from icefront_dask.predict.dropout import dropped
-from icefront_dask.predict.members import Spread, augmented, count_members
+from icefront_dask.predict.members import Spread, augmented
 from tests.predict.networks import save_model
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def test_memory_does_not_grow_with_the_members() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0] + 2**16
-    assert count_members(40, "flips", 3) == 480
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def _predicted(names: list[str], **options: object):
-    settled = resolve_options(engine="torch-fp32", tta="none", passes="fine", **options)
+    settled = resolve_options(engine="torch-fp32", tta="none", passes="fine", levels=[1], **options)
     first, *others = [registry.fingerprint(name) for name in names]
     model = get_model(*first, "torch-fp32", 1, members=tuple(others), dropout_members=settled.dropout_members)
     power = np.random.default_rng(3).gamma(4, 0.02, (300, 280)).astype(np.float32)

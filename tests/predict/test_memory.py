@@ -31,7 +31,7 @@ from tests.predict.networks import TinyUNet
 torch.set_num_threads(1)
 engine = TorchEngine(TinyUNet(), "torch-fp32", threads=1)
 power = np.random.default_rng(0).gamma(4, 0.02, (1200, 1200)).astype(np.float32)
-options = dict(engine="torch-fp32", tta="none", passes="fine", tile_px=400)
+options = dict(engine="torch-fp32", tta="none", passes="fine", tile_px=400, levels=[1])
 scene = dict(pixel_size_m=20.0, calibration="gamma0", network=engine)
 expected = predict_scene({"hh": power}, **scene, options=resolve_options(**options))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -148,7 +148,7 @@ def test_a_blank_scene_never_reaches_the_network() -> None:
 
 def test_power_goes_through_decibels_and_grey_does_not(engine: TorchEngine) -> None:
     scene = bright_scene(100, 90, 50, noise=1)
-    common = {"pixel_size_m": 20, "network": engine, "options": _options(passes="fine")}
+    common = {"pixel_size_m": 20, "network": engine, "options": _options(passes="fine", levels=[1])}
     linear = predict_scene({"hh": scene}, calibration="gamma0", **common)
     decibel = predict_scene({"grey": 10 * np.log10(scene)}, calibration="uncalibrated", **common)
     np.testing.assert_allclose(linear.ice, decibel.ice, atol=1e-5)
@@ -229,18 +229,6 @@ def test_augmented_tiles_are_the_augmented_whole() -> None:
     np.testing.assert_allclose(tiled.front, whole.front, atol=1e-5)
 
 
-def test_scales_agree_on_a_smooth_scene(engine: TorchEngine) -> None:
-    rows = np.linspace(2, -2, 160, dtype=np.float32)[:, None] * np.ones((1, 120), np.float32)
-    channels = np.stack([rows, 0 * rows, np.ones_like(rows)])
-    one = run_pass(channels, [engine], _options().settled(None))
-    needed = np.zeros(rows.shape, dtype=bool)
-    needed[40:120, 10:80] = True
-    three = run_pass(channels, [engine], _options(scales=[0.75, 1.0, 1.33], tile_px=64).settled(None), needed)
-    assert np.isnan(three.ice[~needed]).all()
-    np.testing.assert_allclose(three.ice[needed], one.ice[needed], atol=0.02)
-    assert three.ice_std[needed].max() < 0.02
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -251,7 +239,9 @@ def test_scales_agree_on_a_smooth_scene(engine: TorchEngine) -> None:
         ({"batch": True}, "predict.batch is True"),
         ({"halo_px": "wide"}, "predict.halo_px is 'wide'"),
         ({"coarse_weight": 2}, "between 0 and 1"),
-        ({"scales": []}, "predict.scales"),
+        ({"levels": []}, "predict.levels"),
+        ({"levels": [1, 1]}, "different whole numbers"),
+        ({"levels": [1.5]}, "predict.levels is 1.5"),
         ({"extra": ["zone"]}, "no zone"),
         ({"engine": "tpu"}, "no engine 'tpu'"),
         ({"colour": 1}, "unknown key colour"),

@@ -214,7 +214,7 @@ def test_weights_are_loaded_once_and_must_be_the_planned_ones(model: str, tmp_pa
 
 def test_one_load_a_worker_process_also_after_a_kill(model: str) -> None:
     cube = _cube()
-    expected = segment(cube, model=model, **FAST).compute(scheduler="synchronous")
+    expected = segment(cube, model=model, threads=2, **FAST).compute(scheduler="synchronous")
     sha256 = expected.attrs["model_sha256"]
     with (
         LocalCluster(
