@@ -18,7 +18,7 @@ from icefront_dask.errors import CatalogError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BUCKETS", "StoreSigner"]
+__all__ = ["BUCKETS", "StoreSigner", "azure_account"]
 
 BUCKETS: Mapping[str, tuple[str, bool]] = {
     "usgs-landsat": ("us-west-2", True),
@@ -144,7 +144,14 @@ def _region(bucket: str) -> str:
     return known[0] if known else os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
-def _account() -> str:
+def azure_account() -> str:
+    """Return the account of Azure that the process works with, which its URLs do not name.
+
+    Raises
+    ------
+    CatalogError
+        If the environment does not name it.
+    """
     account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME") or os.environ.get("AZURE_STORAGE_ACCOUNT")
     if not account:
         raise CatalogError("az:// names a container, and no account; set AZURE_STORAGE_ACCOUNT_NAME on the workers")
@@ -155,7 +162,7 @@ def _store(scheme: str, bucket: str) -> Any:
     if scheme == "gs":
         return GCSStore(bucket)
     if scheme == "az":
-        return AzureStore(bucket, account_name=_account())
+        return AzureStore(bucket, account_name=azure_account())
     endpoint = _endpoint()
     options: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
     if endpoint is not None and endpoint.startswith("http://"):
@@ -168,7 +175,7 @@ def _public(scheme: str, bucket: str, key: str) -> str:
     if scheme == "gs":
         return f"https://storage.googleapis.com/{bucket}/{path}"
     if scheme == "az":
-        return f"https://{_account()}.blob.core.windows.net/{bucket}/{path}"
+        return f"https://{azure_account()}.blob.core.windows.net/{bucket}/{path}"
     endpoint = _endpoint()
     if endpoint is not None:
         return f"{endpoint}/{bucket}/{path}"

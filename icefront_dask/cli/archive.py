@@ -118,7 +118,7 @@ def cube(
     items: Annotated[Path, typer.Argument(help="stac-geoparquet that `icefront search` wrote.")],
     regions: Annotated[Path, typer.Option("--regions", help="GeoParquet, GeoPackage or GeoJSON of regions.")],
     family: Annotated[str, typer.Option("--family", help="sentinel-1 or landsat.")],
-    out: Annotated[str, typer.Option("--out", help="Zarr store to write, a path or URL.")],
+    out: Annotated[str, typer.Option("--out", help="Zarr store, a path or URL, or icechunk+URL.")],
     region: RegionName = None,
     resolution: Annotated[float | None, typer.Option("--resolution", help="Pixel size in metres.")] = None,
     variable: Annotated[
@@ -127,7 +127,7 @@ def cube(
     collections: Described = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the scenes of one region and sensor family as a cube in Zarr.
+    """Write the scenes of one region and sensor family as a cube in Zarr, or append them to the one that is there.
 
     \b
     Example:  icefront cube items.parquet --regions regions.gpkg --region helheim \\

@@ -12,7 +12,8 @@ from icefront_dask.cube.quality import INVALID, Quality, invalid
 
 if TYPE_CHECKING:
     from icefront_dask.cube.blocks import ReadOptions, read_scenes
-    from icefront_dask.cube.extend import extend_store
+    from icefront_dask.cube.extend import extend_store, prepare_store
+    from icefront_dask.cube.ground import open_layers, write_layers
     from icefront_dask.cube.layers import region_layers
     from icefront_dask.cube.lazy import load, variables_of
     from icefront_dask.cube.reopen import open_cube
@@ -30,10 +31,13 @@ __all__ = [
     "invalid",
     "load",
     "open_cube",
+    "open_layers",
+    "prepare_store",
     "read_scenes",
     "region_layers",
     "scenes",
     "variables_of",
+    "write_layers",
     "write_scenes",
 ]
 
@@ -45,10 +49,13 @@ _HOMES = {
     "extend_store": "extend",
     "load": "lazy",
     "open_cube": "reopen",
+    "open_layers": "ground",
+    "prepare_store": "extend",
     "read_scenes": "blocks",
     "region_layers": "layers",
     "scenes": "scene",
     "variables_of": "lazy",
+    "write_layers": "ground",
     "write_scenes": "store",
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["open_cube"]
+__all__ = ["find_cube", "open_cube"]
 
 _CHUNKS_AT_ONCE = 4  # along y and x: a default Dask chunk is at most 4 x 4 Zarr chunks
 
@@ -59,7 +59,7 @@ def open_cube(
     --------
     >>> cube = open_cube("out/cube.zarr", region="helheim", family="sentinel-1")
     """
-    where = store if isinstance(store, CubeStore) else _find(str(store), family, region)
+    where = store if isinstance(store, CubeStore) else find_cube(str(store), family, region)
     store_there = where.zarr_store if where.session is not None else open_store(where.url, read_only=True)
     if "extending" in _attributes(store_there, where.group):
         raise StoreError(
@@ -128,7 +128,7 @@ def _template(raw: xr.Dataset, where: CubeStore) -> dict[str, Any]:
     return template
 
 
-def _find(url: str, family: str | None, region: Any) -> CubeStore:
+def find_cube(url: str, family: str | None, region: Any) -> CubeStore:
     """Return the one cube at a URL that fits the family and region."""
     name = getattr(region, "name", region)
     try:

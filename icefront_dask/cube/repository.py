@@ -1,7 +1,8 @@
 """Cubes in Icechunk: written on a branch of their own, committed in batches, published by moving ``main``.
 
 Workers write into forks of one session and hand them back; only the coordinator commits. So a reader sees all of a
-batch or nothing of it, and a writer that was killed leaves nothing behind.
+batch or nothing of it, and a writer that was killed leaves nothing behind. A plain Zarr store has no commits: the same
+calls write to it at once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from icefront_dask.catalog.stores import azure_account
 from icefront_dask.errors import DependencyError, StoreError
 
 if TYPE_CHECKING:
@@ -19,7 +21,18 @@ if TYPE_CHECKING:
 
     from icefront_dask.cube.store import CubeStore
 
-__all__ = ["Batch", "batch", "open_repository", "publish", "published"]
+__all__ = [
+    "Batch",
+    "batch",
+    "commits",
+    "drop_branch",
+    "fork_source",
+    "in_repository",
+    "is_current",
+    "open_repository",
+    "publish",
+    "published",
+]
 
 PREFIX = "icechunk+"
 PUBLISHED = "main"
@@ -31,8 +44,8 @@ class Batch:
 
     Attributes
     ----------
-    session : icechunk.Session
-        For what the coordinator writes itself.
+    session : icechunk.Session or None
+        For what the coordinator writes itself; None for a store without commits.
     """
 
     def __init__(self, session: Any) -> None:
@@ -45,11 +58,17 @@ class Batch:
         """
         from dataclasses import replace
 
-        return replace(cube, session=self.session.fork())
+        return cube if self.session is None else replace(cube, session=self.session.fork())
 
     def merge(self, cubes: Iterable[CubeStore]) -> None:
-        """Take over what workers wrote into forks."""
-        self.session.merge(*(cube.session for cube in cubes))
+        """Take over what workers wrote into forks, of this session or of an earlier one of the branch."""
+        if self.session is not None:
+            self.session.merge(*(cube.session for cube in cubes))
+
+
+def in_repository(url: str) -> bool:
+    """Return whether a URL names an Icechunk repository."""
+    return url.startswith(PREFIX)
 
 
 @contextmanager
@@ -59,7 +78,8 @@ def batch(url: str, branch: str, message: str, metadata: Mapping[str, Any] | Non
     Parameters
     ----------
     url : str
-        ``icechunk+file:///folder``, or with s3, gs or az; the repository is made where it is missing.
+        ``icechunk+file:///folder``, or with s3, gs or az; the repository is made where it is missing. For a plain
+        Zarr store nothing is begun and nothing committed.
     branch : str
         As ``run-2026-01`` (no slash); it is made from what is published where it is missing.
     message : str
@@ -74,33 +94,91 @@ def batch(url: str, branch: str, message: str, metadata: Mapping[str, Any] | Non
     StoreError
         For a URL of another kind.
     """
-    repository = open_repository(url, create=True)
-    if branch not in repository.list_branches():
-        repository.create_branch(branch, repository.lookup_branch(PUBLISHED))
-    session = repository.writable_session(branch)
+    if not in_repository(url):
+        yield Batch(None)
+        return
+    session = _writable(url, branch)
     yield Batch(session)
     if session.has_uncommitted_changes:
         session.commit(message, metadata=dict(metadata or {}))
 
 
+def fork_source(url: str, branch: str) -> Batch:
+    """Return a batch to take forks from for as long as a run lasts; it is never committed itself."""
+    return Batch(_writable(url, branch) if in_repository(url) else None)
+
+
+def _writable(url: str, branch: str) -> Any:
+    repository = open_repository(url, create=True)
+    if branch not in repository.list_branches():
+        repository.create_branch(branch, repository.lookup_branch(PUBLISHED))
+    return repository.writable_session(branch)
+
+
+def commits(url: str, branch: str) -> Iterator[dict[str, Any]]:
+    """Yield the metadata of the commits of a branch, the latest first; none where there is no such branch."""
+    if not in_repository(url):
+        return
+    try:
+        repository = open_repository(url)
+    except FileNotFoundError:
+        return
+    if branch in repository.list_branches():
+        yield from (dict(snapshot.metadata) for snapshot in repository.ancestry(branch=branch))
+
+
+def is_current(url: str, branch: str) -> bool:
+    """Return whether a branch is there and can be published, or has been: nothing else was published meanwhile."""
+    try:
+        repository = open_repository(url)
+    except FileNotFoundError:
+        return False
+    return branch in repository.list_branches() and _order(repository, branch) is not None
+
+
+def drop_branch(url: str, branch: str) -> None:
+    """Forget what was written to a branch and not published; the next batch begins it from what is published."""
+    if not in_repository(url):
+        return
+    try:
+        repository = open_repository(url)
+    except FileNotFoundError:
+        return
+    if branch in repository.list_branches():
+        repository.delete_branch(branch)
+
+
 def publish(url: str, branch: str) -> None:
     """Move ``main`` to the tip of a branch: readers see the new state from then on, whole.
+
+    Nothing happens where it is published already, be it under later commits, and for a plain Zarr store.
 
     Raises
     ------
     StoreError
         If the branch does not exist, or does not descend from what is published.
     """
+    if not in_repository(url):
+        return
     repository = open_repository(url)
     if branch not in repository.list_branches():
         raise StoreError(f"{url} has no branch {branch!r}; it has {', '.join(sorted(repository.list_branches()))}")
-    before, tip = repository.lookup_branch(PUBLISHED), repository.lookup_branch(branch)
-    if before not in {snapshot.id for snapshot in repository.ancestry(branch=branch)}:
+    order = _order(repository, branch)
+    if order is None:
         raise StoreError(
             f"{url}: branch {branch!r} does not descend from what was published since; write it anew from there"
         )
-    if before != tip:
+    if order == "ahead":
+        before, tip = repository.lookup_branch(PUBLISHED), repository.lookup_branch(branch)
         repository.reset_branch(PUBLISHED, tip, from_snapshot_id=before)
+
+
+def _order(repository: Any, branch: str) -> str | None:
+    """Return whether a branch is ``ahead`` of what is published or ``behind`` it; None where they have parted."""
+    before, tip = repository.lookup_branch(PUBLISHED), repository.lookup_branch(branch)
+    if any(snapshot.id == tip for snapshot in repository.ancestry(branch=PUBLISHED)):
+        return "behind"
+    return "ahead" if any(snapshot.id == before for snapshot in repository.ancestry(branch=branch)) else None
 
 
 def published(url: str) -> Any:
@@ -149,7 +227,8 @@ def _remove_half_made(url: str) -> None:
 
     if url.startswith("file://") and not Path(urlsplit(url).path).exists():
         return
-    place = from_url(url)
+    named: Any = {"account_name": azure_account()} if url.startswith("az://") else {}
+    place = from_url(url, **named)
     found = [entry["path"] for page in listed(place) for entry in page]
     if any(not name.startswith(_HALF_MADE) for name in found) or len(found) > len(_HALF_MADE):
         raise StoreError(
@@ -179,7 +258,7 @@ def _storage(icechunk: Any, url: str) -> Any:
         if parts.scheme == "gs":
             return icechunk.gcs_storage(bucket=parts.netloc, prefix=prefix, from_env=True)
         if parts.scheme == "az":
-            account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
+            account = azure_account()
             return icechunk.azure_storage(account=account, container=parts.netloc, prefix=prefix or "", from_env=True)
     raise StoreError(
         f"{url!r} names no Icechunk repository; write icechunk+file:///folder, icechunk+s3://bucket/prefix, "

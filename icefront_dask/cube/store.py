@@ -10,23 +10,24 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
-from zarr.core.sync import sync
 
+from icefront_dask.catalog.stores import azure_account
 from icefront_dask.config import section
 from icefront_dask.cube import attributes as attrs_of
 from icefront_dask.cube.lazy import calibrations_of
 from icefront_dask.cube.packing import Packing, pack, packings_of
 from icefront_dask.cube.quality import QUALITY_DTYPE, Quality, gap_fraction
+from icefront_dask.cube.shards import local_folder, replace_shard, sweep
 from icefront_dask.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
     import xarray as xr
@@ -37,8 +38,8 @@ __all__ = [
     "STORE_VERSION",
     "CubeStore",
     "create_store",
+    "differences",
     "open_store",
-    "replace_shard",
     "scenes_sha256",
     "write_coordinates",
     "write_scenes",
@@ -85,7 +86,9 @@ def open_store(path_or_url: str | Path, *, read_only: bool = False) -> Any:
         from obstore.store import from_url
         from zarr.storage import ObjectStore
 
-        return ObjectStore(from_url(text), read_only=read_only)
+        # Without its account a store of Azure's cannot say what it is, and ends the process that asks.
+        named: Any = {"account_name": azure_account()} if text.startswith("az://") else {}
+        return ObjectStore(from_url(text, **named), read_only=read_only)
     from zarr.storage import LocalStore
 
     return LocalStore(text.removeprefix("file://"), read_only=read_only)
@@ -146,7 +149,7 @@ def create_store(
     store = cube.zarr_store
     zarr.open_group(store, mode="a", zarr_format=3)
     zarr.open_group(store, path=region.name, mode="a", zarr_format=3)
-    folder = _folder(cube)
+    folder = local_folder(cube)
     for parent in () if folder is None else (folder, folder / region.name):
         for leftover in parent.glob("zarr.*.partial"):  # of a creation that was killed
             leftover.unlink()
@@ -215,47 +218,8 @@ def write_scenes(store: CubeStore, slots: Sequence[int], arrays: Mapping[str, np
             replace_shard(array, store, slot, pack(arrays[name][index], packings.get(name, Packing())))
     gaps = group["gap_fraction"]
     for index, slot in enumerate(slots):
-        _sweep(store, gaps, (slot,))
+        sweep(store, gaps, (slot,))
         gaps[slot] = gap_fraction(arrays["quality"][index])
-
-
-def replace_shard(array: Any, store: CubeStore, slot: int, data: npt.NDArray[Any]) -> None:
-    """Write one scene of one array whose shards hold one scene each, whatever was there before.
-
-    zarr merges what it writes into an existing shard, as the last chunks lie only partly within the grid: the old
-    shard, stale or damaged by a kill, and what a killed writer left beside it are removed first.
-
-    Parameters
-    ----------
-    array : zarr.Array
-        Dims (time, y, x).
-    store : CubeStore
-        Where it lies.
-    slot : int
-        Index along time.
-    data : ndarray
-        Dims (y, x).
-    """
-    key = f"{array.path}/{array.metadata.encode_chunk_key((slot, 0, 0))}"
-    sync(array.store.delete(key))
-    _sweep(store, array, (slot, 0, 0))
-    array[slot] = data
-
-
-def _sweep(store: CubeStore, array: Any, chunk: tuple[int, ...]) -> None:
-    """Remove what a killed process left beside a chunk of a local store."""
-    folder = _folder(store)
-    if folder is not None:
-        path = folder / array.path / array.metadata.encode_chunk_key(chunk)
-        for leftover in path.parent.glob(f"{path.name}.*.partial"):
-            leftover.unlink()
-
-
-def _folder(store: CubeStore) -> Path | None:
-    """Return the folder of a local store."""
-    if store.session is not None or ("://" in store.url and not store.url.startswith("file://")):
-        return None
-    return Path(store.url.removeprefix("file://"))
 
 
 def _checked(array: Any, store: CubeStore, slots: Sequence[int], data: npt.NDArray[Any]) -> Any:
@@ -355,19 +319,18 @@ def _matches(cube: CubeStore, template: dict[str, Any]) -> bool:
     present: Any = group.attrs.get("template")
     if present is None:
         return False
-    if differences := _differences(dict(present), template):
-        raise StoreError(
-            f"{where} holds another cube ({'; '.join(differences)}); choose another output folder or delete it"
-        )
+    if found := differences(dict(present), template):
+        raise StoreError(f"{where} holds another cube ({'; '.join(found)}); choose another output folder or delete it")
     return True
 
 
-def _differences(present: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
+def differences(present: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return where two templates of cubes differ, in words."""
     out = []
     for key in sorted({*present, *wanted}):
         a, b = present.get(key), wanted.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            out += _differences(a, b, f"{prefix}{key}.")
+            out += differences(a, b, f"{prefix}{key}.")
         elif a != b:
             shown = "other scenes" if key == "scenes_sha256" else f"{prefix}{key} is {a}, not {b}"
             out.append(shown)

@@ -6,6 +6,7 @@ import datetime as dt
 import difflib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -32,6 +33,10 @@ class RunConfig(BaseModel):
         GeoParquet, GeoPackage or GeoJSON of regions.
     output : Path
         The run folder.
+    store : str, optional
+        Where the cubes lie: a path or URL of a Zarr hierarchy (s3, gs, az), or ``icechunk+URL`` of a repository; by
+        default ``cube.zarr`` in the run folder. It may hold the cubes of other runs. Scenes that a cube has not are
+        appended to it, one that was processed again since takes over its slot. One run at a time may write to it.
     region_names : tuple of str, optional
         Regions to work on, by default all of the file.
     datetime : str, optional
@@ -62,6 +67,7 @@ class RunConfig(BaseModel):
     source: str
     regions: Path
     output: Path
+    store: str | None = None
     region_names: tuple[str, ...] | None = None
     datetime: str | None = None
     collections: tuple[str, ...] | dict[str, dict[str, Any] | None] | None = None
@@ -91,6 +97,13 @@ class RunConfig(BaseModel):
     def _positive(cls, value: dict[str, float]) -> dict[str, float]:
         if bad := {family: size for family, size in value.items() if not size > 0}:
             raise ValueError(f"pixel sizes must be positive metres, not {bad}")
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _without_credentials(cls, value: str | None) -> str | None:
+        if value is not None and "@" in urlsplit(value.removeprefix("icechunk+")).netloc:
+            raise ValueError("a URL must not hold credentials; they come from the environment of the workers")
         return value
 
     @property
@@ -130,6 +143,9 @@ class RunConfig(BaseModel):
                 "source": self.source if "://" in self.source else str((folder / self.source).resolve()),
                 "regions": (folder / self.regions).resolve(),
                 "output": (folder / self.output).resolve(),
+                "store": self.store
+                if self.store is None or "://" in self.store
+                else str((folder / self.store).resolve()),
                 "verdicts": None if self.verdicts is None else (folder / self.verdicts).resolve(),
             }
         )

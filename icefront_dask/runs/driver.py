@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from icefront_dask.cube import create_store
 from icefront_dask.errors import RunError
 from icefront_dask.predict import ModelPlugin
 from icefront_dask.predict.engine import ENGINES
 from icefront_dask.runs.files import locked, write_bytes
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.planning import Plan, make_plan, resolve_config
-from icefront_dask.runs.prediction import create_prediction
 from icefront_dask.runs.products import write_products
 from icefront_dask.runs.settings import transport_settings, using
-from icefront_dask.runs.unit import CUBE, run_unit
+from icefront_dask.runs.stores import RunStore
+from icefront_dask.runs.unit import run_unit, write_unit_layers
 from icefront_dask.runs.window import drive
 
 if TYPE_CHECKING:
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from icefront_dask.cube import CubeStore
     from icefront_dask.runs.config import RunConfig
     from icefront_dask.runs.window import UnitFailure
-    from icefront_dask.runs.work import WorkUnit
+    from icefront_dask.runs.work import LayersUnit, WorkUnit
 
     Report = Callable[[str, int, int], None]
 
@@ -57,7 +57,7 @@ class RunResult:
 
     @property
     def output(self) -> Path:
-        """The run folder: fronts, series and statistics as Parquet, ``report.html``, ``cube.zarr``."""
+        """The run folder: fronts, series and statistics as Parquet, ``report.html``, and ``cube.zarr`` by default."""
         return self.plan.output
 
     @property
@@ -132,24 +132,58 @@ def _run(plan: Plan, cluster: Callable[[], AbstractContextManager[Client | None]
     if not (plan.output / "spec.json").exists():
         write_bytes(plan.output / "spec.json", plan.spec.pretty.encode())
     ledger = Ledger(plan.output, plan.spec.sha256)
+    store = RunStore(plan, ledger)
+    store.recover()
     waiting = [unit for unit in plan.units if not ledger.is_done(unit)]
     kept = len(plan.units) - len(waiting)
     tell("units", kept, len(plan.units))
     failures: list[UnitFailure] = []
     if waiting:
-        _create_stores(plan)
+        layers = store.prepare()
         with cluster() as client:
-            failures = _do(plan, waiting, client, lambda number: tell("units", kept + number, len(plan.units)))
+            failures = _write_layers(plan, layers, store, client)
+            if not failures:
+                ended = partial(_tell_units, tell, kept, len(plan.units))
+                failures = _do(plan, waiting, store, client, ended)
     if failures:
-        raise RunError(_describe(plan, failures, len(plan.units) - len(failures)))
+        raise RunError(_describe(plan, failures, sum(ledger.is_done(unit) for unit in plan.units)))
+    store.publish()
     tell("products", 0, 1)
     products = write_products(plan)
     tell("products", 1, 1)
     return RunResult(plan, len(waiting), kept, products)
 
 
+def _tell_units(tell: Report, kept: int, total: int, number: int) -> None:
+    tell("units", kept + number, total)
+
+
+def _write_layers(
+    plan: Plan, layers: Sequence[LayersUnit], store: RunStore, client: Client | None
+) -> list[UnitFailure]:
+    """Write the layers of regions that the store lacks, and return the failures."""
+    if not layers:
+        return []
+    written: list[CubeStore] = []
+    window = int(plan.config.settings()["runs"]["window"])
+    work = _for_workers(write_unit_layers, plan)
+    driven = drive(layers, work, client=client, window=window, take=lambda _, cube: written.append(cube))
+    failures = [failure for _, failure in driven if failure is not None]
+    store.keep_layers(written)
+    return failures
+
+
+def _for_workers(work: Callable[..., Any], plan: Plan) -> Callable[[Any], Any]:
+    return partial(
+        work,
+        root=str(plan.output),
+        spec_sha256=plan.spec.sha256,
+        transport=transport_settings(plan.config.settings()),
+    )
+
+
 def _do(
-    plan: Plan, waiting: Sequence[WorkUnit], client: Client | None, ended: Callable[[int], None]
+    plan: Plan, waiting: Sequence[WorkUnit], store: RunStore, client: Client | None, ended: Callable[[int], None]
 ) -> list[UnitFailure]:
     """Do units, say how many have ended after each, and return those that failed."""
     if client is not None:
@@ -160,35 +194,21 @@ def _do(
                 members=members, dropout_members=options["dropout_members"],
             )  # fmt: skip
             client.register_plugin(plugin)
-    settings = plan.config.settings()
-    work = partial(
-        run_unit,
-        root=str(plan.output),
-        spec_sha256=plan.spec.sha256,
-        transport=transport_settings(settings),
-    )
     failures = []
     engine = ENGINES[plan.spec.section("predict")["engine"]]
     resources = {"GPU": 1.0} if engine.device == "cuda" else None
-    driven = drive(waiting, work, client=client, window=int(settings["runs"]["window"]), resources=resources)
-    for number, (_, failure) in enumerate(driven, start=1):
-        if failure is not None:
-            failures.append(failure)
-        ended(number)
+    driven = drive(
+        map(store.begin, waiting), _for_workers(run_unit, plan), client=client,
+        window=int(plan.config.settings()["runs"]["window"]), resources=resources, take=store.ended,
+    )  # fmt: skip
+    try:
+        for number, (_, failure) in enumerate(driven, start=1):
+            if failure is not None:
+                failures.append(failure)
+            ended(number)
+    finally:
+        store.commit()
     return failures
-
-
-def _create_stores(plan: Plan) -> None:
-    for group in plan.spec.groups:
-        region = plan.spec.regions[group.region]
-        geobox = region.geobox(group.resolution_m)
-        scenes = plan.scenes(group.region, group.family)
-        identity = {"spec_sha256": plan.spec.sha256, "model": group.model, "model_sha256": group.model_sha256}
-        cube = create_store(
-            plan.output / CUBE, scenes, region, group.family, geobox, group.variables,
-            {"spec_sha256": plan.spec.sha256},
-        )  # fmt: skip
-        create_prediction(cube, identity)
 
 
 def _describe(plan: Plan, failures: list[UnitFailure], done: int) -> str:

@@ -106,11 +106,8 @@ class Ledger:
         if not path.exists():
             return False
         table = self._read(path)
-        recorded = {(row["spec_sha256"], row["unit"], row["scene_id"], row["slot"]) for row in table.to_pylist()}
-        expected = {
-            (self.spec_sha256, unit.key, scene.scene_id, slot)
-            for scene, slot in zip(unit.scenes, unit.slots, strict=True)
-        }
+        recorded = {(row["spec_sha256"], row["unit"], row["scene_id"]) for row in table.to_pylist()}
+        expected = {(self.spec_sha256, unit.key, scene.scene_id) for scene in unit.scenes}
         if recorded != expected:
             raise StoreError(f"ledger part {path} records another unit; remove it and run again")
         fronts = self.fronts_part(unit.key)

@@ -14,7 +14,8 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from icefront_dask.cube import CubeStore, open_cube
-from icefront_dask.cube.store import open_store, replace_shard
+from icefront_dask.cube.shards import erase_scene, replace_shard
+from icefront_dask.cube.store import open_store
 from icefront_dask.errors import StoreError
 from icefront_dask.fronts.backscatter import CO_POLARISED
 from icefront_dask.predict.encode import ATTRS, INVALID
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["LAYERS", "create_prediction", "open_prediction", "write_prediction"]
+__all__ = ["LAYERS", "create_prediction", "has_prediction", "open_prediction", "write_prediction"]
 
 LAYERS = {
     "ice": "probability of land or ice",
@@ -37,7 +38,10 @@ _BYTES_KEPT = ("proj:", "spatial:")
 
 
 def create_prediction(cube: CubeStore, attrs: Mapping[str, Any]) -> None:
-    """Make the group of a cube's predictions where it is missing or was left unfinished.
+    """Make the group of a cube's predictions where it is missing or was left unfinished, and keep it in step.
+
+    Where the cube was extended since, the group is given the new slots; what it holds of a scene whose slot another
+    one has taken over is removed.
 
     Parameters
     ----------
@@ -52,14 +56,11 @@ def create_prediction(cube: CubeStore, attrs: Mapping[str, Any]) -> None:
         If a prediction with other attributes is there.
     """
     path = f"{cube.group}/prediction"
-    store = open_store(cube.url)
-    found = _attributes(store, path)
-    if found.get(_MARK) == dict(attrs):
-        return
-    if _MARK in found:
-        was = ", ".join(f"{key} {value}" for key, value in sorted(found[_MARK].items()) if value != attrs.get(key))
-        raise StoreError(f"{cube.url}/{path} holds another prediction ({was}); use another output folder")
+    store = cube.zarr_store
     source = cube.open("r")
+    if has_prediction(cube, attrs):
+        _follow(cube, zarr.open_group(store, path=path, mode="r+", zarr_format=3), source)
+        return
     template: Any = source.attrs["template"]
     group = zarr.create_group(store, path=path, zarr_format=3, overwrite=True)
     height, width = template["grid"]["shape"]
@@ -82,7 +83,30 @@ def create_prediction(cube: CubeStore, attrs: Mapping[str, Any]) -> None:
                 "grid_mapping": "spatial_ref",
             },
         )
-    for name, array in sorted(source.arrays()):
+    _copy_coordinates(group, source)
+    kept = {key: value for key, value in source.attrs.items() if key.startswith(_BYTES_KEPT)}
+    group.attrs.update({**kept, **attrs, _MARK: dict(attrs)})  # the mark last: without it nothing is finished
+
+
+def has_prediction(cube: CubeStore, attrs: Mapping[str, Any]) -> bool:
+    """Return whether a cube has a group of predictions, finished and with these attributes.
+
+    Raises
+    ------
+    StoreError
+        If they have other attributes.
+    """
+    path = f"{cube.group}/prediction"
+    found = _attributes(cube.zarr_store if cube.session is not None else open_store(cube.url, read_only=True), path)
+    if _MARK in found and found[_MARK] != dict(attrs):
+        was = ", ".join(f"{key} {value}" for key, value in sorted(found[_MARK].items()) if value != attrs.get(key))
+        raise StoreError(f"{cube.url}/{path} holds another prediction ({was}); write to another store")
+    return _MARK in found
+
+
+def _copy_coordinates(group: Any, source: Any) -> None:
+    """Copy the coordinates of a cube, ``scene_id`` last."""
+    for name, array in sorted(source.arrays(), key=lambda named: (named[0] == "scene_id", named[0])):
         if array.ndim < 3 and name != "gap_fraction":
             copy = group.create_array(
                 name,
@@ -91,10 +115,22 @@ def create_prediction(cube: CubeStore, attrs: Mapping[str, Any]) -> None:
                 dtype=array.dtype if array.dtype.kind != "T" else str,
                 dimension_names=array.metadata.dimension_names,
                 attributes=dict(array.attrs),
+                overwrite=True,
             )
             copy[...] = array[...]
-    kept = {key: value for key, value in source.attrs.items() if key.startswith(_BYTES_KEPT)}
-    group.attrs.update({**kept, **attrs, _MARK: dict(attrs)})  # the mark last: without it nothing is finished
+
+
+def _follow(cube: CubeStore, group: Any, source: Any) -> None:
+    """Give predictions the slots that their cube has."""
+    before, now = group["scene_id"][:].tolist(), source["scene_id"][:].tolist()
+    if before == now:
+        return
+    for name in LAYERS:
+        group[name].resize((len(now), *group[name].shape[1:]))
+        for slot, (old, new) in enumerate(zip(before, now, strict=False)):
+            if old not in {new, ""}:  # empty where this was interrupted, after it had erased
+                erase_scene(group[name], cube, slot)
+    _copy_coordinates(group, source)
 
 
 def write_prediction(cube: CubeStore, slot: int, layers: Mapping[str, npt.NDArray[np.uint8]]) -> None:
@@ -109,7 +145,7 @@ def write_prediction(cube: CubeStore, slot: int, layers: Mapping[str, npt.NDArra
     layers : mapping of str to (y, x) uint8 ndarray
         ``ice`` and ``front``, packed by ``predict.to_uint8``.
     """
-    group = zarr.open_group(open_store(cube.url), path=f"{cube.group}/prediction", mode="r+", zarr_format=3)
+    group = zarr.open_group(cube.zarr_store, path=f"{cube.group}/prediction", mode="r+", zarr_format=3)
     for name in LAYERS:
         replace_shard(group[name], cube, slot, layers[name])
 
@@ -140,12 +176,17 @@ def open_prediction(
     cube = open_cube(store, region=region, family=family)
     where = store if isinstance(store, CubeStore) else CubeStore(str(store), f"{cube.region}/{cube.family}")
     path = f"{where.group}/prediction"
-    source = open_store(where.url, read_only=True)
+    source = where.zarr_store if where.session is not None else open_store(where.url, read_only=True)
     attributes = _attributes(source, path)
     if _MARK not in attributes:
         raise StoreError(f"no prediction of {where.group} in {where.url}; make it with `icefront segment`")
     data = xr.open_zarr(source, group=path, consolidated=False, zarr_format=3, mask_and_scale=True)
     order = {name: slot for slot, name in enumerate(data["scene_id"].to_numpy())}
+    if new := [name for name in cube["scene_id"].to_numpy() if name not in order]:
+        raise StoreError(
+            f"{len(new)} scenes of {where.group} in {where.url} came after its predictions, first {new[0]}; make these "
+            "with `icefront segment`"
+        )
     data = data[list(LAYERS)].isel(time=[order[name] for name in cube["scene_id"].to_numpy()])
     layers = {name: (data[name].dims, data[name].data, data[name].attrs) for name in LAYERS}
     attrs = {key: value for key, value in attributes.items() if key != _MARK}

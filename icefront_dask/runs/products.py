@@ -29,7 +29,7 @@ from icefront_dask.runs.files import write_atomically
 from icefront_dask.runs.judging import judged, outcome_counts, outcome_note, write_outcomes
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.pictures import scene_picture
-from icefront_dask.runs.unit import CUBE, region_elevation
+from icefront_dask.runs.stores import cube_of, region_elevation
 
 if TYPE_CHECKING:
     from icefront_dask.runs.planning import Plan
@@ -138,7 +138,7 @@ def _like(parts: list[gpd.GeoDataFrame], whole: gpd.GeoDataFrame) -> list[gpd.Ge
 
 def _cliffs_flagged(plan: Plan, name: str, fronts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     groups = [group for group in plan.spec.groups if group.region == name]
-    height = region_elevation(plan.spec, groups[0])
+    height = region_elevation(plan.spec, cube_of(plan.spec, plan.output, name, groups[0].family))
     if height is None:
         return fronts
     region = plan.spec.regions[name]
@@ -151,8 +151,11 @@ def _background(plan: Plan, region: str) -> Background | None:
     """Return the newest scene of a region that is mostly there."""
     best: tuple[Any, str, int] | None = None
     families = [group for group in plan.spec.groups if group.region == region]
-    cubes = {group.family: open_cube(plan.output / CUBE, region=region, family=group.family) for group in families}
-    for family, cube in cubes.items():
+    cubes = {}
+    for family in (group.family for group in families):
+        cube = open_cube(cube_of(plan.spec, plan.output, region, family))
+        mine = [scene.scene_id for scene in plan.scenes(region, family)]  # the store may hold others
+        cubes[family] = cube = cube.isel(time=np.isin(cube["scene_id"].to_numpy().astype(str), mine))
         whole = np.flatnonzero(cube["gap_fraction"].to_numpy() <= _MOST_GAPS)
         if whole.size:
             newest = (cube["time"].to_numpy()[whole[-1]], family, int(whole[-1]))

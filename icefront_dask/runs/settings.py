@@ -21,7 +21,7 @@ _TRANSPORT = {
         "max_megapixels", "page_size", "retry_max_wait_s", "retry_wait_s", "signing", "signing_url", "timeout_s",
     },
     "models": {"folders", "order"},
-    "runs": {"seconds_per_megapixel", "window", "workers"},
+    "runs": {"seconds_per_megapixel", "units_per_commit", "window", "workers"},
 }  # fmt: skip
 _TURN = threading.Lock()
 

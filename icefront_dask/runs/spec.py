@@ -95,6 +95,7 @@ class RunSpec:
             "package": version("icefront_dask"),
             "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
             "search": search_request(config, regions),
+            "store": config.store,
             "items_sha256": items_sha256,
             "groups": [vars(group) for group in groups],
             "settings": settings,

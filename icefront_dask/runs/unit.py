@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from icefront_dask.cube import CubeStore, Quality, ReadOptions, invalid, read_scenes, write_scenes
-from icefront_dask.cube.layers import read_elevation
+from icefront_dask.cube import Quality, ReadOptions, invalid, read_scenes, write_layers, write_scenes
 from icefront_dask.fronts import Reason, Status, TracedFront, trace_scene
 from icefront_dask.fronts.backscatter import POWER, co_polarised
 from icefront_dask.fronts.options import from_config
@@ -32,6 +31,7 @@ from icefront_dask.runs.files import write_atomically
 from icefront_dask.runs.ledger import Ledger
 from icefront_dask.runs.prediction import write_prediction
 from icefront_dask.runs.spec import RunSpec
+from icefront_dask.runs.stores import region_elevation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import numpy.typing as npt
 
-    from icefront_dask.cube import Scene
+    from icefront_dask.cube import CubeStore, Scene
     from icefront_dask.runs.spec import GroupSpec
-    from icefront_dask.runs.work import WorkUnit
+    from icefront_dask.runs.work import LayersUnit, WorkUnit
 
-__all__ = ["CUBE", "region_elevation", "run_unit"]
-
-CUBE = "cube.zarr"
+__all__ = ["run_unit", "write_unit_layers"]
 
 
-def run_unit(unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[str, Any]) -> None:
+def run_unit(
+    unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[str, Any]
+) -> tuple[CubeStore, list[dict[str, Any]]] | None:
     """Do a unit: pixels into the cube, fronts into a part, and at last its part of the ledger.
 
     Doing it again, wholly or after it was cut off anywhere, gives the same bytes.
@@ -64,6 +64,12 @@ def run_unit(unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[
     transport : mapping
         Settings which are not part of the specification, see ``settings.transport_settings``.
 
+    Returns
+    -------
+    tuple or None
+        Of a store with commits: the cube with what was written into it, and the rows of the ledger's part, which is
+        written when the cube is committed.
+
     Raises
     ------
     ReadError, NotGeoreferencedError
@@ -71,21 +77,39 @@ def run_unit(unit: WorkUnit, *, root: str, spec_sha256: str, transport: Mapping[
     StoreError
         If the run folder or the cube is not the one that the unit was planned for.
     """
-    folder = Path(root)
-    spec = _spec(root, spec_sha256)
-    settings.apply(spec.content["settings"], transport)
-    ledger = Ledger(folder, spec.sha256)
+    spec = _begun(root, spec_sha256, transport)
+    ledger = Ledger(Path(root), spec.sha256)
     group = spec.group(unit.region, unit.family)
+    assert unit.cube is not None, "the run's store begins a unit"
     with closing(read_ahead(unit.scenes, partial(_read, spec, group))) as pixels:
         done = [
-            _run_scene(folder, spec, group, scene, slot, arrays)
+            _run_scene(unit.cube, spec, group, scene, slot, arrays)
             for scene, slot, arrays in zip(unit.scenes, unit.slots, pixels, strict=True)
         ]
     fronts = concat([rows for rows, _ in done], spec.regions[unit.region].crs)
     write_atomically(
         ledger.fronts_part(unit.key), lambda path: fronts.to_parquet(path, index=False, compression="zstd")
     )
-    ledger.write(unit, [record for _, record in done])
+    records = [record for _, record in done]
+    if unit.cube.session is not None:
+        return unit.cube, records
+    ledger.write(unit, records)
+    return None
+
+
+def write_unit_layers(unit: LayersUnit, *, root: str, spec_sha256: str, transport: Mapping[str, Any]) -> CubeStore:
+    """Write the elevation and geoid of a region into the store of its cube, and return the cube; see `run_unit`."""
+    spec = _begun(root, spec_sha256, transport)
+    access = ReadOptions.resolve(**spec.section("cube")).access
+    write_layers(unit.cube, spec.regions[unit.region], access=access)
+    return unit.cube
+
+
+def _begun(root: str, spec_sha256: str, transport: Mapping[str, Any]) -> RunSpec:
+    """Return the specification of a run, whose settings hold in this process from here on."""
+    spec = _spec(root, spec_sha256)
+    settings.apply(spec.content["settings"], transport)
+    return spec
 
 
 def _read(spec: RunSpec, group: GroupSpec, scene: Scene) -> dict[str, npt.NDArray[Any]]:
@@ -95,17 +119,17 @@ def _read(spec: RunSpec, group: GroupSpec, scene: Scene) -> dict[str, npt.NDArra
 
 
 def _run_scene(
-    folder: Path, spec: RunSpec, group: GroupSpec, scene: Scene, slot: int, arrays: dict[str, npt.NDArray[Any]]
+    cube: CubeStore, spec: RunSpec, group: GroupSpec, scene: Scene, slot: int, arrays: dict[str, npt.NDArray[Any]]
 ) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
     """Do one scene; return its rows of the fronts table and its record for the ledger."""
     region = spec.regions[group.region]
     geobox = region.geobox(group.resolution_m)
     quality = arrays["quality"][0]
     bands = {name: arrays[name][0] for name in group.variables if name in scene.variables}
-    layers, traced, batch_changed = _predict_and_trace(spec, group, scene, bands, quality)
+    height = region_elevation(spec, cube)
+    layers, traced, batch_changed = _predict_and_trace(spec, group, scene, bands, quality, height)
     if batch_changed:
         quality |= np.uint16(Quality.BATCH_CHANGED)
-    cube = CubeStore(str(folder / CUBE), f"{region.name}/{group.family}")
     write_scenes(cube, [slot], arrays)
     write_prediction(cube, slot, layers)
     rows = front_rows(
@@ -136,6 +160,7 @@ def _predict_and_trace(
     scene: Scene,
     bands: dict[str, npt.NDArray[np.float32]],
     quality: npt.NDArray[np.uint16],
+    elevation_m: npt.NDArray[np.float32] | None,
 ) -> tuple[dict[str, npt.NDArray[np.uint8]], list[TracedFront], bool]:
     """Return the layers as stored, the fronts, and whether memory was short and batches were made smaller."""
     at = _guide(spec, group.region, group.resolution_m)
@@ -164,23 +189,15 @@ def _predict_and_trace(
         fjord=at.fjord,
         flow=at.flow,
         cloud=(quality & np.uint16(Quality.CLOUD)) != 0,
-        elevation_m=region_elevation(spec, group),
+        elevation_m=elevation_m,
         look_again=crop_predictor(bands, quality, flows=at.flow or (), **common),
         options=from_config(**spec.section("fronts")),
+        block_px=options.block_px,
     )
     unread = bool(np.any(quality & np.uint16(Quality.READ_FAILED)))
     if unread and traced[0].reason == Reason.NO_VALID_PIXELS:
         traced = [TracedFront.none(Status.FAILED, Reason.READ_FAILED)]
     return layers, traced, prediction.batch_changed
-
-
-def region_elevation(spec: RunSpec, group: GroupSpec) -> npt.NDArray[np.float32] | None:
-    """Return the elevation (y, x) of a group's region on its grid, metres; None where the region states none."""
-    region = spec.regions[group.region]
-    if region.elevation is None:
-        return None
-    access = ReadOptions.resolve(**spec.section("cube")).access
-    return read_elevation(region.elevation, region.geobox(group.resolution_m), access)
 
 
 @lru_cache(maxsize=2)

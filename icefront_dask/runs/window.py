@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from icefront_dask.errors import IcefrontError
 
@@ -14,36 +14,50 @@ if TYPE_CHECKING:
 
     from distributed import Client, Future
 
-    from icefront_dask.runs.work import WorkUnit
+__all__ = ["Unit", "UnitFailure", "drive"]
 
-__all__ = ["UnitFailure", "drive"]
+
+class Unit(Protocol):
+    """What can be driven."""
+
+    @property
+    def key(self) -> str:
+        """Unique among the units of a run."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+
+U = TypeVar("U", bound=Unit)
 
 
 @dataclass(frozen=True)
 class UnitFailure:
     """A unit that ended with an error: the other units go on, the run ends with a report of all of them."""
 
-    unit: WorkUnit
+    unit: Unit
     message: str
 
     def __str__(self) -> str:
         """One line: the unit and what went wrong."""
-        return f"{self.unit.region}/{self.unit.family} block {self.unit.block}: {self.message}"
+        return f"{self.unit.name}: {self.message}"
 
 
 def drive(
-    units: Iterable[WorkUnit],
-    work: Callable[[WorkUnit], Any],
+    units: Iterable[U],
+    work: Callable[[U], Any],
     *,
     client: Client | None = None,
     window: int = 32,
     resources: Mapping[str, float] | None = None,
-) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+    take: Callable[[U, Any], None] | None = None,
+) -> Iterator[tuple[U, UnitFailure | None]]:
     """Do the units and yield each as it ends.
 
     Parameters
     ----------
-    units : iterable of WorkUnit
+    units : iterable of WorkUnit or LayersUnit
         Consumed as places in the window become free.
     work : callable
         Does one unit; sent to the workers with each of them, so it must be small.
@@ -53,6 +67,8 @@ def drive(
         Units that the scheduler holds at any time. The future of a unit that ended is released at once.
     resources : mapping of str to float, optional
         What a unit takes of its worker, as ``{"GPU": 1}``. Left out where no worker states such a resource.
+    take : callable, optional
+        Called here with each finished unit and what its work has returned, before the unit is yielded.
 
     Yields
     ------
@@ -61,9 +77,9 @@ def drive(
         failures of their unit; any other exception is a defect and is raised as it is.
     """
     if client is None:
-        yield from _here(units, work)
+        yield from _here(units, work, take or _leave)
     else:
-        yield from _on_client(units, work, client, window, _stated(client, resources))
+        yield from _on_client(units, work, client, window, _stated(client, resources), take or _leave)
 
 
 def _stated(client: Client, resources: Mapping[str, float] | None) -> dict[str, float] | None:
@@ -74,27 +90,35 @@ def _stated(client: Client, resources: Mapping[str, float] | None) -> dict[str, 
     return {name: count for name, count in resources.items() if any(name in w["resources"] for w in workers)} or None
 
 
-def _here(units: Iterable[WorkUnit], work: Callable[[WorkUnit], Any]) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+def _leave(_unit: Unit, _result: Any) -> None:
+    """Take nothing."""
+
+
+def _here(
+    units: Iterable[U], work: Callable[[U], Any], take: Callable[[U, Any], None]
+) -> Iterator[tuple[U, UnitFailure | None]]:
     for unit in units:
         try:
-            work(unit)
+            result = work(unit)
         except (IcefrontError, OSError, MemoryError) as error:
             yield unit, UnitFailure(unit, _line(error))
         else:
+            take(unit, result)
             yield unit, None
 
 
 def _on_client(
-    units: Iterable[WorkUnit],
-    work: Callable[[WorkUnit], Any],
+    units: Iterable[U],
+    work: Callable[[U], Any],
     client: Client,
     window: int,
     resources: dict[str, float] | None,
-) -> Iterator[tuple[WorkUnit, UnitFailure | None]]:
+    take: Callable[[U, Any], None],
+) -> Iterator[tuple[U, UnitFailure | None]]:
     from distributed import KilledWorker, as_completed
 
     waiting = iter(units)
-    flying: dict[Future[Any], WorkUnit] = {}
+    flying: dict[Future[Any], U] = {}
     # A scheduler may serve several runs, and may not have forgotten this unit's last failure yet.
     run = uuid.uuid4().hex[:8]
     landed = as_completed()
@@ -110,9 +134,11 @@ def _on_client(
         for future in landed:
             unit = flying.pop(future)
             error = future.exception()
+            result = None if error is not None else future.result()
             future.release()
             submit(1)
             if error is None:
+                take(unit, result)
                 yield unit, None
             elif isinstance(error, KilledWorker):
                 yield unit, UnitFailure(unit, "its worker died repeatedly, most often for want of memory")

@@ -6,15 +6,15 @@ import hashlib
 import json
 import pickle
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from icefront_dask.cube import Scene
+    from icefront_dask.cube import CubeStore, Scene
 
-__all__ = ["WorkUnit", "blocks"]
+__all__ = ["LayersUnit", "WorkUnit", "blocks"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class WorkUnit:
     scenes : tuple of Scene
         The scenes, in the order of their slots.
     slots : tuple of int
-        Places of the scenes along the time axis of the cube.
+        Places of the scenes along the time axis of the cube; in a plan, their places among the run's own.
+    cube : CubeStore, optional
+        What the unit writes through; a plan has none.
     """
 
     key: str
@@ -43,15 +45,44 @@ class WorkUnit:
     block: int
     scenes: tuple[Scene, ...]
     slots: tuple[int, ...]
+    cube: CubeStore | None = field(default=None, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = tuple(getattr(self, field.name) for field in fields(self))
         return _restored, (zlib.compress(pickle.dumps(values, protocol=5)),)
 
     @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.region}/{self.family} block {self.block}"
+
+    @property
     def item_ids(self) -> list[str]:
         """Identifiers of the items of all scenes, sorted."""
         return sorted({item for scene in self.scenes for item in scene.item_ids})
+
+
+@dataclass(frozen=True)
+class LayersUnit:
+    """One Dask task before the units of a region and family: it writes the layers of the region into their store.
+
+    Attributes
+    ----------
+    key, region, family : str
+        As of a unit.
+    cube : CubeStore
+        What it writes through.
+    """
+
+    key: str
+    region: str
+    family: str
+    cube: CubeStore = field(compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"elevation and geoid of {self.region}/{self.family}"
 
 
 def _restored(content: bytes) -> WorkUnit:

@@ -1,16 +1,31 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import zarr
 
-from icefront_dask.cube import create_store, extend_store, open_cube, scenes, write_scenes
+from icefront_dask.cube import (
+    CubeStore,
+    Quality,
+    create_store,
+    extend_store,
+    open_cube,
+    prepare_store,
+    scenes,
+    write_scenes,
+)
 from icefront_dask.cube.extend import write_coordinates
 from icefront_dask.errors import StoreError
 from tests.cube import writers
 from tests.cube.writers import REGION, RESOLUTION_M, items, pixels
+
+
+class StopError(Exception):
+    """Raised where a writer is to be stopped."""
 
 
 def grouped(some):
@@ -60,6 +75,10 @@ def test_a_reprocessed_scene_overwrites_its_slot(tmp_path):
     again["id"] = "S1A_1_reprocessed"
     again["properties"]["datetime"] = "2018-06-02T20:15:33Z"
     assert extend_store(store, grouped([again])) == [1]
+    unwritten = open_cube(store)  # never the old pixels under the name of the new scene
+    assert (unwritten.quality[1] == Quality.NODATA).all()
+    assert np.isnan(unwritten.hh[1]).all()
+    assert np.isnan(unwritten.gap_fraction.values).tolist() == [False, True, False]
     write_scenes(store, [1], pixels(9))
     cube = open_cube(store)
     assert cube.item_ids.values.tolist() == ["S1A_0", "S1A_1_reprocessed", "S1A_2"]
@@ -111,3 +130,82 @@ def test_scenes_that_the_cube_cannot_hold_are_refused(tmp_path, landsat):
         extend_store(packed, scenes([other], REGION, "landsat", variables=("nir",)))
     assert writers.content(str(tmp_path / "c")) == before
     assert zarr.open_group(tmp_path / "c", path=store.group, mode="r")["hh"].shape[0] == 2
+
+
+def test_a_cube_is_made_or_extended_whichever_it_needs(tmp_path):
+    grid = REGION.geobox(RESOLUTION_M)
+    store, slots = prepare_store(tmp_path / "c", grouped(items()[:2]), REGION, "sentinel-1", grid, ("hh",), {"a": "b"})
+    assert slots == [0, 1]
+    assert prepare_store(tmp_path / "c", grouped(items()[:2]), REGION, "sentinel-1", grid, ("hh",))[1] == [0, 1]
+    before = writers.content(str(tmp_path / "c"))
+    _, slots = prepare_store(tmp_path / "c", grouped(items()[1:4]), REGION, "sentinel-1", grid, ("hh",))
+    assert slots == [1, 2, 3]
+    after = writers.content(str(tmp_path / "c"))
+    assert set(before) == set(after)  # no pixel was written
+    assert open_cube(store).attrs["a"] == "b"
+    with pytest.raises(StoreError, match=r"grid\.shape is \[\d+, \d+\], not .*another store"):
+        prepare_store(tmp_path / "c", grouped(items()[:1]), REGION, "sentinel-1", REGION.geobox(40.0), ("hh",))
+    with pytest.raises(StoreError, match="has no variable hv"):
+        prepare_store(tmp_path / "c", grouped(items()[:1]), REGION, "sentinel-1", grid, ("hh", "hv"))
+    assert writers.content(str(tmp_path / "c")) == after
+
+
+def test_an_extension_that_was_interrupted_anywhere_has_the_same_bytes(tmp_path, monkeypatch):
+    """It is stopped before each of its writes in turn, and completed by the next."""
+    from zarr.storage import LocalStore
+
+    again = copy.deepcopy(items()[1])
+    again["id"] = "S1A_1_reprocessed"
+    new = grouped([again, *items()[3:5]])
+    written(tmp_path / "begun", items()[:3])
+    shutil.copytree(tmp_path / "begun", tmp_path / "whole")
+    extend_store(CubeStore(str(tmp_path / "whole"), "helheim/sentinel-1"), new)
+    expected = writers.content(str(tmp_path / "whole"))
+    changes = {"set": LocalStore.set, "delete": LocalStore.delete}
+
+    def stopping_at(count):
+        left = [count]
+
+        def wrapped(name):
+            async def call(self, *args, **kwargs):
+                if not left[0]:
+                    raise StopError
+                left[0] -= 1
+                return await changes[name](self, *args, **kwargs)
+
+            return call
+
+        return {name: wrapped(name) for name in changes}
+
+    stops = 0
+    for count in range(200):
+        place = tmp_path / f"stopped-{count}"
+        shutil.copytree(tmp_path / "begun", place)
+        store = CubeStore(str(place), "helheim/sentinel-1")
+        try:
+            with monkeypatch.context() as patch:
+                for name, call in stopping_at(count).items():
+                    patch.setattr(LocalStore, name, call)
+                extend_store(store, new)
+        except StopError:
+            stops += 1
+        else:
+            break
+        assert extend_store(store, new) == [1, 3, 4]
+        assert writers.content(str(place)) == expected, f"stopped before write {count}"
+    assert stops > 20
+
+
+def test_a_variable_keeps_its_calibration_and_says_how_it_was_placed(tmp_path):
+    store = written(tmp_path / "c", items()[:2])
+    sigma = [dataclasses.replace(scene, calibration="sigma0") for scene in grouped(items()[2:3])]
+    with pytest.raises(StoreError, match="holds hh as gamma0, the new scenes have it as sigma0"):
+        extend_store(store, sigma)
+    assert open_cube(store).hh.attrs["long_name"] == "HH backscatter, terrain-corrected gamma0, linear power"
+    placed = [dataclasses.replace(scene, geometry="range_doppler") for scene in grouped(items()[2:3])]
+    assert extend_store(store, placed) == [2]
+    assert (
+        open_cube(store)
+        .hh.attrs["long_name"]
+        .endswith("terrain-corrected where geometry is rtc, else on the ellipsoid")
+    )

@@ -88,9 +88,8 @@ def content(url: str) -> dict[str, str]:
         return {str(path.relative_to(url)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     from obstore import get
     from obstore import list as listed
-    from obstore.store import from_url
 
-    store = from_url(url)
+    store = open_store(url, read_only=True).store
     names = sorted(entry["path"] for page in listed(store) for entry in page)
     return {name: hashlib.sha256(bytes(get(store, name).bytes())).hexdigest() for name in names}
 

@@ -67,7 +67,7 @@ class ServerError(RuntimeError):
     """A server did not start."""
 
 
-class _Process:
+class Process:
     """A child process with its output in a file."""
 
     def __init__(self, command: list[str], log: Path, env: dict[str, str] | None = None) -> None:
@@ -115,7 +115,7 @@ class Postgres:
         self._bin = _pg_bin()
         self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         self._user = "postgres" if self._as else pwd.getpwuid(os.geteuid()).pw_name
-        self._process: _Process | None = None
+        self._process: Process | None = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -143,7 +143,7 @@ class Postgres:
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [*self._as, str(self._bin / "postgres"), "-D", str(data), "-p", str(self.port), *options]
-        self._process = _Process(command, self.folder.with_suffix(".log"))
+        self._process = Process(command, self.folder.with_suffix(".log"))
         ready = [str(self._bin / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-q"]
         self._process.wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
         self._run(["createdb", "-h", "127.0.0.1", "-p", str(self.port), "stac"])
@@ -194,7 +194,7 @@ class StacApi:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = Path(tempfile.mkdtemp(prefix="icefront-api-"))
-        self._process: _Process | None = None
+        self._process: Process | None = None
 
     def __enter__(self) -> Self:
         names = {
@@ -204,7 +204,7 @@ class StacApi:
         }
         app = ["stac_fastapi.pgstac.app:create_app", "--factory", "--host", "127.0.0.1", "--port", str(self.port)]
         command = [str(VENV / "bin" / "uvicorn"), *app, "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-        self._process = _Process(command, self._folder / "log", os.environ | self.database.env | names)
+        self._process = Process(command, self._folder / "log", os.environ | self.database.env | names)
         self._process.wait_until(_answers(f"{self.url}/"), "stac-fastapi")
         return self
 
@@ -230,7 +230,7 @@ class Nginx:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = Path(tempfile.mkdtemp(prefix="icefront-www-"))
-        self._process: _Process | None = None
+        self._process: Process | None = None
         self._asked = 0
 
     def __enter__(self) -> Self:
@@ -261,7 +261,7 @@ http {{
 }}
 """)
         command = [str(_nginx()), "-p", str(self._folder), "-c", str(config), "-e", f"{self._folder}/error.log"]
-        self._process = _Process(command, self._folder / "log")
+        self._process = Process(command, self._folder / "log")
         self._process.wait_until(_answers(f"{self.url}/"), "nginx")
         return self
 

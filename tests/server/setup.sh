@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests of tests/server and tests/real need: PostgreSQL with PostGIS, nginx, and stac-fastapi on pgstac in
-# a virtual environment of its own. Runs as often as you like. What cannot be had is named, with the command that
+# What the tests of tests/server and tests/real need: PostgreSQL with PostGIS, nginx, stac-fastapi on pgstac in a
+# virtual environment of its own, and Azurite (npm) in a folder of its own. Runs as often as you like. What cannot be had is named, with the command that
 # gets it; the tests which need it are then skipped with that reason.
 #
 #   tests/server/setup.sh          install what is missing (system packages only as root)
@@ -9,6 +9,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 
 venv=${PGSTAC_VENV:-.venv-pgstac}
+azurite=${AZURITE_FOLDER:-.azurite}
+azurite_version=3.35.0
 constraints=tests/server/constraints-pgstac.txt
 packages=(postgresql-15 postgresql-15-postgis-3 nginx-light)
 check_only=${1:-}
@@ -63,6 +65,20 @@ if ! cmp -s "$constraints" "$stamp"; then
       rm -rf "$venv"
       say "$venv could not be made (the message is above); it needs Python's venv module and PyPI, or PIP_FIND_LINKS"
     fi
+  fi
+fi
+
+if [ ! -x "$azurite/node_modules/.bin/azurite-blob" ]; then
+  if [ "$check_only" = --check ]; then
+    say "missing: $azurite with Azurite"
+  elif ! command -v npm >/dev/null; then
+    say "missing: Azurite (needs Node.js with npm; Debian: sudo apt-get install nodejs npm)"
+  else
+    say "installing Azurite into $azurite"
+    mkdir -p "$azurite"
+    echo '{"private": true}' >"$azurite/package.json"
+    (cd "$azurite" && npm install --silent --no-audit --no-fund "azurite@$azurite_version") \
+      || { rm -rf "$azurite"; say "npm could not install azurite@$azurite_version; check the network and npm's registry"; }
   fi
 fi
 
