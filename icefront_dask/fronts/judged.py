@@ -122,10 +122,7 @@ def _cloud_share(xy: Float, scene: Scene) -> float:
     if scene.cloud is None:
         return 0.0
     share = float(isolate.lookup(scene.cloud, xy).mean())
-    inside = scene.domain & scene.known
-    if scene.walls is not None and inside.any():
-        share = max(share, float(scene.cloud[inside].mean()))
-    return share
+    return share if scene.walls is None else max(share, scene.cloudy)
 
 
 def worth(piece: Piece) -> float:

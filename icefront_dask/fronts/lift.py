@@ -12,6 +12,7 @@ import pandas as pd
 from dask.base import compute, is_dask_collection
 from dask.delayed import delayed
 
+from icefront_dask.config import section
 from icefront_dask.cube.quality import Quality, invalid
 from icefront_dask.errors import GridError, InputError, NotGeoreferencedError
 from icefront_dask.fronts import table
@@ -49,7 +50,8 @@ _WINDOW = 8  # scenes in flight at a time: this bounds the memory
 def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options: Any) -> gpd.GeoDataFrame:
     """Trace the fronts of predicted scenes.
 
-    This computes: a few scenes at a time, on the client or scheduler that is set. Only the rows come back.
+    This computes: a few scenes at a time, on the client or scheduler that is set. Only the rows come back. Scenes with
+    a side beyond ``predict.block_px`` are traced part by part, with the same answer.
 
     Parameters
     ----------
@@ -105,7 +107,8 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     if "elevation" in prediction:
         height = prediction["elevation"].transpose("y", "x").to_numpy()
     model = {key: prediction.attrs.get(key) for key in ("model", "model_sha256")}
-    frames = list(_traced(steps, scenes, region, geobox, at, settings, model, height))
+    block_px = int(section("predict")["block_px"])
+    frames = list(_traced(steps, scenes, region, geobox, at, settings, model, height, block_px))
     crs = crs_name(geobox.crs) if region is None else region.crs
     return table.validate(table.concat(frames, crs))
 
@@ -119,6 +122,7 @@ def _traced(
     settings: FrontOptions,
     model: dict[str, Any],
     height: npt.NDArray[Any] | None,
+    block_px: int,
 ) -> Iterator[gpd.GeoDataFrame]:
     arrays: list[list[Any]] = [
         [step[name].data if name in step else None for name in ("ice", "front", "quality", *CO_POLARISED)]
@@ -126,10 +130,10 @@ def _traced(
     ]
     if not any(is_dask_collection(array) for step in arrays for array in step):
         for scene, step in zip(scenes, arrays, strict=True):
-            yield _trace_step(step, scene, region, geobox, at, settings, model, height)
+            yield _trace_step(step, scene, region, geobox, at, settings, model, height, block_px)
         return
     one = delayed(_trace_step, pure=False)
-    common = [delayed(value, traverse=False) for value in (region, geobox, at, settings, model, height)]
+    common = [delayed(value, traverse=False) for value in (region, geobox, at, settings, model, height, block_px)]
     tasks = (one(step, scene, *common) for scene, step in zip(scenes, arrays, strict=True))
     while window := list(itertools.islice(tasks, _WINDOW)):
         yield from compute(*window)
@@ -144,6 +148,7 @@ def _trace_step(
     settings: FrontOptions,
     model: dict[str, Any],
     height: npt.NDArray[Any] | None,
+    block_px: int,
 ) -> gpd.GeoDataFrame:
     ice, front, quality, *powers = arrays
     valid = np.ones(ice.shape, dtype=bool) if quality is None else ~invalid(quality)
@@ -157,6 +162,7 @@ def _trace_step(
         cloud=None if quality is None else (quality & np.uint16(Quality.CLOUD)) != 0,
         elevation_m=height,
         options=settings,
+        block_px=block_px,
     )
     return front_rows(
         traced,
@@ -171,11 +177,10 @@ def _trace_step(
     )
 
 
-def _probability(name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _probability(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return probabilities as float32, or packed as they are."""
     if values.dtype == np.uint8:
-        from icefront_dask.predict.encode import from_uint8  # its package loads torch
-
-        return from_uint8(values)
+        return values
     seen = values[np.isfinite(values)]
     if len(seen) and (seen.min() < -1e-6 or seen.max() > 1 + 1e-6):
         raise InputError(

@@ -12,15 +12,25 @@ from scipy.spatial import KDTree
 from skimage.morphology import skeletonize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
-    Mask: TypeAlias = npt.NDArray[np.bool_]
+    from icefront_dask.predict.parts import Part
 
-__all__ = ["bounding_slices", "ridge_pixels"]
+    Mask: TypeAlias = npt.NDArray[np.bool_]
+    Image: TypeAlias = npt.NDArray[np.float32]
+    Window: TypeAlias = tuple[slice, slice]
+
+__all__ = ["FAINT_PX", "bounding_slices", "grown", "ridge_pixels", "ridge_pixels_in_parts", "within"]
+
+FAINT_PX = 8  # shorter pieces of a faint ridge are noise
 
 _HOLE_PX = 16  # holes up to this size in the thresholded ridge are noise and would make loops of the skeleton
+_TRUNCATE = 3.0
+_FRAME_PX = 4
+_REACH_PX = 64  # first width of what is read round a part for its skeleton
+_THICK = 4  # times the half width of the thickest ridge
 
 
 def bounding_slices(mask: Mask, margin: int) -> tuple[slice, slice] | None:
@@ -64,12 +74,13 @@ def ridge_pixels(
         Row and column, sorted, for each threshold.
     """
     level = np.where(domain & ~np.isnan(front), front, np.float32(0.0))
-    window = bounding_slices(level > min(thresholds), margin=int(np.ceil(4 * smooth_px)) + 2)
+    # Wide enough that what is cut off neither weighs in the smoothing nor closes a hole.
+    window = bounding_slices(level > min(thresholds), margin=int(np.ceil(_TRUNCATE * smooth_px)) + _HOLE_PX + 2)
     if window is None:
         return [np.empty((0, 2), dtype=np.intp) for _ in thresholds]
     level = level[window]
     if smooth_px > 0:
-        level = ndimage.gaussian_filter(level, smooth_px, truncate=3.0)
+        level = ndimage.gaussian_filter(level, smooth_px, truncate=_TRUNCATE)
     origin = np.array([window[0].start, window[1].start])
     return [
         _skeleton((level > threshold) & domain[window], least) + origin
@@ -77,8 +88,130 @@ def ridge_pixels(
     ]
 
 
+def ridge_pixels_in_parts(
+    read: Callable[[Window], tuple[Image, Mask]],
+    shape: tuple[int, int],
+    parts: Sequence[Part],
+    *,
+    thresholds: Sequence[float],
+    smooth_px: float,
+    min_px: Sequence[int],
+) -> list[npt.NDArray[np.intp]]:
+    """Return what `ridge_pixels` does, of a scene that is read part by part.
+
+    Thinning has no reach of its own: what lies far away can decide on a pixel of a skeleton. So each part is thinned
+    twice, as if there were nothing beyond what was read and as if all were ridge. Where this matters to what the part
+    answers for, or a ridge is as wide as half of what was read around the part, more is read.
+
+    Parameters
+    ----------
+    read : callable
+        From rows and columns to the front probability (float32, NaN for none) and the domain (bool) there.
+    shape : (int, int)
+        Rows and columns of the scene.
+    parts : sequence of Part
+    thresholds, smooth_px, min_px
+        As for `ridge_pixels`.
+
+    Returns
+    -------
+    list of (N, 2) ndarray of intp
+    """
+    found: list[list[npt.NDArray[np.intp]]] = [[] for _ in thresholds]
+    for part in parts:
+        for pixels, threshold in zip(found, thresholds, strict=True):
+            pixels.append(_part_of_skeleton(read, shape, part.core, threshold, smooth_px))
+    none = np.empty((0, 2), dtype=np.intp)
+    every = [np.concatenate([none, *pixels]) for pixels in found]
+    return [
+        _without_specks(pixels[np.lexsort((pixels[:, 1], pixels[:, 0]))], least)
+        for pixels, least in zip(every, min_px, strict=True)
+    ]
+
+
+def _part_of_skeleton(
+    read: Callable[[Window], tuple[Image, Mask]],
+    shape: tuple[int, int],
+    core: Window,
+    threshold: float,
+    smooth_px: float,
+) -> npt.NDArray[np.intp]:
+    reach = _REACH_PX
+    while True:
+        window = grown(core, reach, shape)
+        mask = _ridge_mask(read, shape, window, threshold, smooth_px)
+        inner = within(core, window)
+        if not mask[inner].any():
+            return np.empty((0, 2), dtype=np.intp)
+        cut = [(axis.start > 0, axis.stop < side) for axis, side in zip(window, shape, strict=True)]
+        skeleton = skeletonize(mask)[inner]
+        if not np.any(cut) or (
+            _is_thin(mask, cut, reach // _THICK) and np.array_equal(skeleton, _skeleton_in_frame(mask, cut)[inner])
+        ):
+            return np.argwhere(skeleton) + np.array([core[0].start, core[1].start])
+        reach *= 4
+
+
+def _is_thin(mask: Mask, cut: list[tuple[bool, bool]], half_px: int) -> bool:
+    """Return whether all of a mask lies within some pixels of the background, beyond a cut being ridge."""
+    size = 2 * half_px + 1
+    framed = np.pad(mask, [(half_px * before, half_px * after) for before, after in cut], constant_values=True)
+    return not ndimage.minimum_filter(framed, size, mode="constant", cval=0).any()
+
+
+def _skeleton_in_frame(mask: Mask, cut: list[tuple[bool, bool]]) -> Mask:
+    """Return the skeleton of a mask which is surrounded by ridge where it was cut."""
+    width = [(_FRAME_PX * before, _FRAME_PX * after) for before, after in cut]
+    framed = np.pad(mask, width, constant_values=True)
+    inner = tuple(slice(before, before + side) for (before, _), side in zip(width, mask.shape, strict=True))
+    skeleton: Mask = skeletonize(framed)[inner]
+    return skeleton
+
+
+def _ridge_mask(
+    read: Callable[[Window], tuple[Image, Mask]],
+    shape: tuple[int, int],
+    window: Window,
+    threshold: float,
+    smooth_px: float,
+) -> Mask:
+    """Return where the smoothed front probability exceeds a threshold, without holes."""
+    # What is cut off must neither be smoothed away nor close a hole.
+    wide = grown(window, _HOLE_PX + 2 + int(np.ceil(_TRUNCATE * smooth_px)), shape)
+    front, domain = read(wide)
+    level = np.where(domain & ~np.isnan(front), front, np.float32(0.0))
+    if smooth_px > 0 and level.any():
+        level = ndimage.gaussian_filter(level, smooth_px, truncate=_TRUNCATE)
+    return _closed((level > threshold) & domain)[within(window, wide)]
+
+
+def grown(window: Window, reach: int, shape: tuple[int, int]) -> Window:
+    """Return a window with more rows and columns around it, as far as the grid goes."""
+    rows, columns = (
+        slice(max(axis.start - reach, 0), min(axis.stop + reach, side))
+        for axis, side in zip(window, shape, strict=True)
+    )
+    return rows, columns
+
+
+def within(window: Window, wide: Window) -> Window:
+    """Return the rows and columns of a window in a wider one."""
+    rows, columns = (
+        slice(axis.start - origin.start, axis.stop - origin.start) for axis, origin in zip(window, wide, strict=True)
+    )
+    return rows, columns
+
+
 def _skeleton(ridge: Mask, min_px: int) -> npt.NDArray[np.intp]:
-    pixels = np.argwhere(skeletonize(_without_holes(ridge)))
+    return _without_specks(np.argwhere(skeletonize(_closed(ridge))), min_px)
+
+
+def _closed(ridge: Mask) -> Mask:
+    """Return a ridge without holes; where there is no ridge there are none."""
+    return _without_holes(ridge) if ridge.any() else ridge
+
+
+def _without_specks(pixels: npt.NDArray[np.intp], min_px: int) -> npt.NDArray[np.intp]:
     if len(pixels) < 2:
         return pixels[: len(pixels) if min_px <= 1 else 0]
     # Neighbours among the pixels: a labelled image would cost more than all of tracing.

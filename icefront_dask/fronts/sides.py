@@ -7,7 +7,7 @@ is a berg, mélange or a nunatak, other water a polynya or a lake: neither makes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy import ndimage
@@ -26,10 +26,20 @@ if TYPE_CHECKING:
     Point: TypeAlias = tuple[float, float]
     Flow: TypeAlias = tuple[Point, Point]
 
-__all__ = ["Sides", "find_sides"]
+__all__ = [
+    "MIN_CONTACT_PX",
+    "Sides",
+    "anchor_reach",
+    "by_contact",
+    "fill",
+    "find_sides",
+    "flow_lengths",
+    "grown",
+    "near",
+]
 
 _EIGHT = np.ones((3, 3), dtype=bool)
-_MIN_CONTACT_PX = 4  # fewer pixels of common edge are chance
+MIN_CONTACT_PX = 4  # fewer pixels of common edge are chance
 _ANCHOR_SHARE = 0.1  # an end of a flowline stands for what lies within this share of its length
 _ANCHOR_MIN_PX = 5.0
 _CONTOUR_MARGIN_PX = 2
@@ -90,21 +100,21 @@ def find_sides(
     Sides or None
         None where there is no ice or no water, or they do not meet.
     """
-    level = _fill(ice, known, domain, fill_px)
+    level = fill(ice, known, domain, fill_px)
     inside = np.isfinite(level)
     high, low = inside & (level >= 0.5), inside & (level < 0.5)
     highs, n_high = ndimage.label(high)
     lows, n_low = ndimage.label(low, structure=_EIGHT)
     if not n_high or not n_low:
         return None
-    near = _near(ridge, ice.shape) if len(ridge) and not flows else None
-    glacier_ids = _choose(highs, [inland for inland, _ in flows], _lengths(flows), near)
-    ocean_ids = _choose(lows, [sea for _, sea in flows], _lengths(flows), near)
+    beside = near(ridge, ice.shape) if len(ridge) and not flows else None
+    glacier_ids = _choose(highs, [inland for inland, _ in flows], flow_lengths(flows), beside)
+    ocean_ids = _choose(lows, [sea for _, sea in flows], flow_lengths(flows), beside)
     glacier = _bodies(highs, glacier_ids)
-    touched = np.bincount(lows[_grown(glacier) & low], minlength=n_low + 1)
+    touched = np.bincount(lows[grown(glacier) & low], minlength=n_low + 1)
     detached = False
-    if touched[ocean_ids].sum() < _MIN_CONTACT_PX:
-        if touched[1:].max(initial=0) < _MIN_CONTACT_PX:
+    if touched[ocean_ids].sum() < MIN_CONTACT_PX:
+        if touched[1:].max(initial=0) < MIN_CONTACT_PX:
             return None
         ocean_ids, detached = [int(touched[1:].argmax()) + 1], True
     ocean = _bodies(lows, ocean_ids)
@@ -112,10 +122,11 @@ def find_sides(
     np.copyto(level, np.float32(1.0), where=low & ~ocean)
     lines = _lines(level, inside, glacier, ocean)
     edge = np.concatenate([np.empty((0, 2)), *lines])
-    return Sides(level, edge, lines, detached) if len(edge) >= _MIN_CONTACT_PX else None
+    return Sides(level, edge, lines, detached) if len(edge) >= MIN_CONTACT_PX else None
 
 
-def _fill(ice: Float, known: Mask, domain: Mask, reach: int) -> Float:
+def fill(ice: Float, known: Mask, domain: Mask, reach: int) -> Float:
+    """Return the ice output in the domain with small gaps filled by the mean of what is known within reach."""
     use = known & domain
     level = np.where(use, ice, np.float32(np.nan)).astype(np.float32)
     if reach > 0 and (domain & ~known).any():
@@ -135,42 +146,60 @@ def _bodies(labels: Labels, ids: Sequence[int]) -> Mask:
     return found
 
 
-def _grown(mask: Mask) -> Mask:
+def grown(mask: Mask) -> Mask:
     """Return a mask with the 8 neighbours of its pixels."""
     rows = mask.copy()
     rows[1:] |= mask[:-1]
     rows[:-1] |= mask[1:]
-    grown = rows.copy()
-    grown[:, 1:] |= rows[:, :-1]
-    grown[:, :-1] |= rows[:, 1:]
-    return grown
+    both = rows.copy()
+    both[:, 1:] |= rows[:, :-1]
+    both[:, :-1] |= rows[:, 1:]
+    return both
 
 
-def _lengths(flows: Sequence[Flow]) -> list[float]:
+def flow_lengths(flows: Sequence[Flow]) -> list[float]:
+    """Return the distances between the ends of flowlines."""
     return [float(np.hypot(a[0] - b[0], a[1] - b[1])) for a, b in flows]
 
 
-def _near(ridge: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
+def near(ridge: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
+    """Return the pixels within 3 of a ridge."""
     mask = np.zeros(shape, dtype=bool)
     mask[ridge[:, 0], ridge[:, 1]] = True
-    return _grown(_grown(_grown(mask)))
+    return grown(grown(grown(mask)))
 
 
-def _choose(labels: Labels, anchors: Sequence[Point], lengths: Sequence[float], near: Mask | None) -> list[int]:
+def by_contact(sizes: npt.NDArray[np.integer[Any]], contact: npt.NDArray[np.integer[Any]] | None) -> int:
+    """Return the body with the most pixels near a ridge, bergs and leads aside; without such a body the largest one.
+
+    Parameters
+    ----------
+    sizes, contact : (bodies + 1,) integer ndarray
+        Pixels of each body, and those of them near a ridge; of number 0, which is none, `sizes` has 0.
+    """
+    if contact is None:
+        return int(sizes.argmax())
+    count = np.where(sizes < _BODY_SHARE * sizes.max(), 0, contact)
+    return int(count.argmax() if count.max() > 0 else sizes.argmax())
+
+
+def anchor_reach(length: float) -> float:
+    """Return how far around its ends a flowline of a length stands for what lies there, pixels."""
+    return max(_ANCHOR_SHARE * length, _ANCHOR_MIN_PX)
+
+
+def _choose(labels: Labels, anchors: Sequence[Point], lengths: Sequence[float], beside: Mask | None) -> list[int]:
     if anchors:
         return sorted({_at(labels, *pair) for pair in zip(anchors, lengths, strict=True)})
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    if near is None:
-        return [int(sizes.argmax())]
-    contact = np.bincount(labels[near], minlength=len(sizes))
-    contact[sizes < _BODY_SHARE * sizes.max()] = 0
-    return [int(contact.argmax() if contact.max() > 0 else sizes.argmax())]
+    contact = None if beside is None else np.bincount(labels[beside], minlength=len(sizes))
+    return [by_contact(sizes, contact)]
 
 
 def _at(labels: Labels, anchor: Point, length: float) -> int:
     """Return the largest body within reach of an end of a flowline, else the nearest one."""
-    reach = max(_ANCHOR_SHARE * length, _ANCHOR_MIN_PX)
+    reach = anchor_reach(length)
     row, col = anchor
     top, left = max(int(row - reach), 0), max(int(col - reach), 0)
     block = labels[top : int(row + reach) + 2, left : int(col + reach) + 2]
@@ -188,7 +217,7 @@ def _at(labels: Labels, anchor: Point, length: float) -> int:
 
 def _lines(level: Float, inside: Mask, glacier: Mask, ocean: Mask) -> tuple[npt.NDArray[np.float64], ...]:
     """Return the stretches of the level's contour at 0.5 that run between glacier and ocean."""
-    window = bounding_slices(_grown(glacier) & ocean, margin=_CONTOUR_MARGIN_PX)
+    window = bounding_slices(grown(glacier) & ocean, margin=_CONTOUR_MARGIN_PX)
     if window is None:
         return ()
     corner = np.array([window[0].start, window[1].start])

@@ -19,7 +19,6 @@ from icefront_dask.fronts.table import concat
 from icefront_dask.predict import (
     crop_predictor,
     ends_with_its_device,
-    from_uint8,
     get_model,
     predict_scene,
     resolve_options,
@@ -182,8 +181,8 @@ def _predict_and_trace(
     layers = {"ice": to_uint8(prediction.ice), "front": to_uint8(prediction.front)}
     # What is stored is what is traced, so that the lines can be had again from the store.
     traced = trace_scene(
-        from_uint8(layers["ice"]),
-        from_uint8(layers["front"]),
+        layers["ice"],
+        layers["front"],
         ~invalid(quality),
         pixel_size_m=at.pixel_size_m,
         fjord=at.fjord,
