@@ -170,6 +170,27 @@ def archive_item(number: int, root: str | None = None) -> dict[str, Any]:
     return item(name, "landsat-c2-l2", grid, assets, f"{when}Z", platform="landsat-8", **placed)
 
 
+def archive_rtc_item(number: int) -> dict[str, Any]:
+    """A Sentinel-1 RTC item with hrefs and ids as long and as varied as those of the Planetary Computer; no files."""
+    import hashlib
+
+    when = np.datetime64("2016-01-03T20:15:32") + np.timedelta64(number * 6, "D")
+    day, mark = str(when)[:10].replace("-", ""), hashlib.sha256(str(number).encode()).hexdigest()[:4].upper()
+    name = f"S1A_IW_GRDH_1SDH_{day}T201532_{day}T201557_{9_000 + 88 * number:06d}_{mark}28_rtc"
+    container = "https://sentinel1euwestrtc.blob.core.windows.net/sentinel1-grd-rtc"
+    base = (
+        f"{container}/GRD/{day[:4]}/{int(day[4:6])}/{int(day[6:])}/IW/DH/{name.removesuffix('_rtc')}_{mark}/measurement"
+    )
+    grid = utm_grid(32624, 4000, 10)
+    assets = {p: {"href": f"{base}/iw-{p}.rtc.tiff", "raster:bands": [{"nodata": -32768, "data_type": "float32"}]}
+              for p in ("hh", "hv")}  # fmt: skip
+    return item(
+        name, "sentinel-1-rtc", grid, assets, f"{when}Z", platform="SENTINEL-1A",
+        **{"sat:relative_orbit": 127, "sat:absolute_orbit": 9_000 + 88 * number, "sat:orbit_state": "descending",
+           "proj:shape": [4000, 4000], "proj:transform": list(grid.affine)[:6]},
+    )  # fmt: skip
+
+
 def speckle(rng: np.random.Generator, shape: tuple[int, int], level: float = 0.1) -> npt.NDArray[np.float32]:
     """Gamma-distributed power of 4.4 looks, correlated over 2 pixels, without zeros."""
     power = rng.gamma(4.4, level / 4.4, (shape[0] + 1, shape[1] + 1))
