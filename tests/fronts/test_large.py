@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tracemalloc
 
+import dask
 import numpy as np
 import pytest
+import rioxarray  # noqa: F401  registers data.rio
+import xarray as xr
+from geopandas.testing import assert_geodataframe_equal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from icefront_dask.fronts import Status, trace_scene
+from icefront_dask.fronts import Status, large, trace, trace_fronts, trace_scene
 from icefront_dask.fronts import ridge as ridges
 from icefront_dask.fronts.bodies import Bodies
 from icefront_dask.fronts.mosaic import CHUNK_PX, Mosaic
@@ -239,6 +243,25 @@ def test_shelf_front_of_400_km_over_many_blocks_is_one_line():
     assert np.concatenate([there, back]).mean() < 0.2
     assert max(there.max(), back.max()) < 3
     assert_same([found], trace_scene(ice, front, valid, pixel_size_m=100.0))
+
+
+def test_labelled_data_beyond_a_block_are_traced_in_parts(monkeypatch):
+    traced = []
+
+    def counted(source, *arguments, **options):
+        traced.append(source.shape)
+        return large.trace_large(source, *arguments, **options)
+
+    monkeypatch.setattr(trace, "trace_large", counted)
+    _, ice, front = shelf(300, 700)
+    where = {"y": -100.0 * np.arange(300), "x": 100.0 * np.arange(700)}
+    data = xr.Dataset({"ice": (("y", "x"), ice), "front": (("y", "x"), front)}, where).rio.write_crs("EPSG:3413")
+    whole = trace_fronts(data)
+    assert not traced
+    with dask.config.set({"icefront.predict.block_px": 512}):
+        parts = trace_fronts(data.chunk(x=128))
+    assert traced == [(300, 700)]
+    assert_geodataframe_equal(parts, whole)
 
 
 def peak_mib(height, block_px):
