@@ -94,9 +94,10 @@ def resolve_engine(name: str = "auto") -> str:
     Parameters
     ----------
     name : str
-        ``auto`` or a key of `ENGINES`. ``auto`` is ``cuda-bf16`` with a GPU, and on a CPU the fastest of those which
-        need no compiler, measured once a machine (`icefront_dask.predict.measure`): in bf16 where the CPU multiplies
-        bfloat16 in hardware (AVX-512 BF16, AMX), else in fp32; of OpenVINO, where it is installed, and PyTorch.
+        ``auto`` or a key of `ENGINES`. ``auto`` is ``cuda-fp32`` with a GPU, and on a CPU the fastest of those which
+        need no compiler, measured once a machine (`icefront_dask.predict.measure`): of OpenVINO, where it is installed,
+        and PyTorch. It takes no reduced precision, which moves the fronts of the shipped network by more than 0.05 px
+        (``docs/prediction.md``); engines in bf16, fp16 and tf32 are chosen by name.
 
     Raises
     ------
@@ -107,10 +108,9 @@ def resolve_engine(name: str = "auto") -> str:
     """
     if name == "auto":
         if torch.cuda.is_available():
-            return "cuda-bf16"
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
+            return "cuda-fp32"
         libraries = ["torch"] if find_spec("openvino") is None else ["openvino", "torch"]
-        return fastest([f"{library}-{'bf16' if fast else 'fp32'}" for library in libraries])
+        return fastest([f"{library}-fp32" for library in libraries])
     if name not in ENGINES:
         raise ConfigError(f"no engine {name!r} for predict.engine; there are: auto, {', '.join(ENGINES)}")
     if ENGINES[name].device == "cuda" and not torch.cuda.is_available():

@@ -99,6 +99,7 @@ def test_threads_are_set_in_whatever_thread_calls() -> None:
 
 def test_auto_is_resolved_to_something_that_runs() -> None:
     name = resolve_engine("auto")
+    assert name.endswith("-fp32")  # reduced precision moves the fronts of the shipped network too far
     assert name in ENGINES
     assert resolve_engine(name) == name
     make_engine(TinyUNet(), name)(_batch())
