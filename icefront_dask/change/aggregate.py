@@ -16,6 +16,8 @@ from icefront_dask.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
 __all__ = ["aggregate_regions", "monthly_table"]
 
 _FREQUENCY = {"monthly": "MS", "annual": "YS"}
@@ -85,8 +87,10 @@ def aggregate_regions(
     """Build the width-weighted mean change of groups of glaciers. Nothing is computed here.
 
     Changes from one period to the next are averaged and then summed, so that a glacier that comes into the
-    record or leaves it moves no mean by its level. A glacier counts in a step where both periods have a
-    front.
+    record or leaves it moves no mean by its level. A glacier counts in the steps between its first and its last
+    period; over periods without a front between them its change is spread evenly, as in CALFIN's regional curves
+    (Cheng et al. 2021): left out, it would be lost to the sum, and of records of summers only the retreats would
+    remain.
 
     Parameters
     ----------
@@ -105,8 +109,9 @@ def aggregate_regions(
         Lazy (Dask), dims (group, time), float64: ``change_m`` (weighted mean change since the period before),
         ``sigma_m`` (its 1 sigma, the glaciers' errors being independent), ``position_m`` (sum of the changes,
         0 before the first), ``area_change_m2`` (sum over glaciers of change × width), ``n_regions`` and
-        ``width_m`` seen in the step. A step that no glacier of the group has is NaN, and what follows counts
-        from there as if nothing had happened: ``n_regions`` 0 says so.
+        ``width_m`` that count in the step, ``n_seen`` of them with a front in both of its periods. A step that no
+        glacier of the group has is NaN, and what follows counts from there as if nothing had happened:
+        ``n_regions`` 0 says so.
 
     Raises
     ------
@@ -121,8 +126,9 @@ def aggregate_regions(
     width = np.array([float((widths or {}).get(names[k], table["width_m"].to_numpy()[k])) for k in chosen])
     if lacking := [names[k] for k, w in zip(chosen, width, strict=True) if not w > 0]:
         raise InputError(f"{', '.join(lacking[:5])}: no width is known; pass widths, or take a method with one")
-    position = da.from_array(picked["position_m"].to_numpy(), chunks=(chunk, -1))
-    sigma = da.from_array(picked["sigma_m"].to_numpy(), chunks=(chunk, -1))
+    given = da.from_array(picked["position_m"].to_numpy(), chunks=(chunk, -1))
+    position = da.map_blocks(_between, given, dtype=float)
+    sigma = da.map_blocks(_between, da.from_array(picked["sigma_m"].to_numpy(), chunks=(chunk, -1)), dtype=float)
     weight = da.from_array(width[:, None], chunks=(chunk, 1))
     step = da.diff(position, axis=1)
     seen = da.isfinite(step)
@@ -150,7 +156,20 @@ def aggregate_regions(
             "area_change_m2": (dims, da.where(some, area, np.nan)),
             "width_m": (dims, widths_seen),
             "n_regions": (dims, total(seen.astype(float)).astype("int64")),
+            "n_seen": (dims, total(da.isfinite(da.diff(given, axis=1)).astype(float)).astype("int64")),
         },
         {"group": wanted, "time": table["time"].to_numpy()[1:]},
         dict(table.attrs),
     )
+
+
+def _between(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return (n, time) rows in which what is missing between known values is interpolated."""
+    out = rows.copy()
+    at = np.arange(rows.shape[1])
+    for row in out:
+        known = np.flatnonzero(np.isfinite(row))
+        if len(known) > 1:
+            inside = slice(known[0], known[-1] + 1)
+            row[inside] = np.interp(at[inside], known, row[known])
+    return out

@@ -12,6 +12,7 @@ import shapely
 
 from icefront_dask.change.areas import line_across
 from icefront_dask.change.boxes import check_flowline, rectilinear_box
+from icefront_dask.change.crossings import profile
 from icefront_dask.change.curvilinear import CurvilinearBox, curvilinear_box
 from icefront_dask.change.direction import box_by_evidence, interior_vote
 from icefront_dask.change.drawn import draw_box, draw_flowline
@@ -51,6 +52,10 @@ class CurvilinearPlace:
     box: CurvilinearBox
     true_area_before: npt.NDArray[np.float64]
     parallels: npt.NDArray[np.float64]
+
+    def profile(self, front: Any, *, landward: bool = False) -> npt.NDArray[np.float64]:
+        """Return where a front meets each parallel, see :func:`icefront_dask.change.crossings.profile`."""
+        return profile(front, self.box.whole, self.parallels, landward=landward)
 
 
 @dataclass(frozen=True)
@@ -193,12 +198,12 @@ def build_layout(
     if "area" in wanted and "area" not in lacks:
         reference = _reference(region, lines, flowbox, fronts, crs)
         if reference is None:
-            lacks["area"] = "flowline"
+            lacks["area"] = "flowline that a front meets" if lines else "flowline"
     if lacks and on_missing == "raise":
         method, what = next(iter(lacks.items()))
         name = f" of region {region.name!r}" if region is not None else ""
         raise InputError(
-            f"{method} needs a {what}, and the fronts{name} have none; pass it, or put it into the regions file"
+            f"{method} needs a {what}, and there is none for the fronts{name}; pass it, or put it into the regions file"
         )
     places = {}
     if {"curvilinear-box", "multi-centreline", "variable-box"} & (set(wanted) - set(lacks)):

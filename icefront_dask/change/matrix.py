@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from icefront_dask.change.crossings import profile
-from icefront_dask.change.guides import named_flowlines
-from icefront_dask.change.inputs import prepare_fronts
-from icefront_dask.change.layout import build_layout
-from icefront_dask.config import section
-from icefront_dask.errors import InputError
+from icefront_dask.change.prepared import prepare
 from icefront_dask.fronts.status import Status
 
 if TYPE_CHECKING:
     from icefront_dask.change.guides import FlowlineDirection
+    from icefront_dask.change.inputs import DatedFronts
+    from icefront_dask.change.layout import Layout
     from icefront_dask.regions import Region
 
-__all__ = ["front_matrix"]
+__all__ = ["front_matrix", "matrix_of"]
 
 
 def front_matrix(
@@ -58,37 +55,31 @@ def front_matrix(
     ----------
     Lea (2018), Earth Surf. Dynam. 6, 551.
     """
-    settings = section("change")
-    dated = prepare_fronts(fronts, region, date_column=date_column)
-    given_in = fronts.crs if region is None else None
-    lines = named_flowlines(flowlines, region, dated.crs, given_in=given_in, direction=flowline_direction)
-    layout = build_layout(
-        dated,
+    dated, layout = prepare(
+        fronts,
         region,
-        crs=dated.crs,
         methods=["multi-centreline"],
-        flowlines=lines,
-        box=None,
+        flowlines=flowlines,
+        flowline_direction=flowline_direction,
         width_m=width_m,
-        settings=settings,
         true_scale=true_scale,
+        date_column=date_column,
     )
-    name = next(iter(layout.flowlines), None)
-    if name is None:
-        raise InputError("multi-centreline needs a flowline; pass one, or put it into the regions file")
-    place = layout.curvilinear[name]
-    box, along = place.box.whole, layout.along("multi-centreline", name)
-    good = np.flatnonzero(
-        [
-            g is not None and s in (Status.ACCEPTED, Status.REVIEW)
-            for g, s in zip(dated.geometry, dated.table["status"], strict=True)
-        ]
-    )
-    rows = np.full((len(good), len(place.parallels)), np.nan)
-    for k, front in enumerate(dated.geometry[good]):
-        rows[k] = along.many(profile(front, box, place.parallels, landward=landward))
-    table = dated.table.iloc[good]
-    scale = layout.scale_at("multi-centreline", name, box.length / 2)
+    return matrix_of(dated, layout, landward=landward)
+
+
+def matrix_of(dated: DatedFronts, layout: Layout, *, landward: bool = False) -> xr.DataArray:
+    """Return the matrix of fronts along the parallels of a layout's first flowline."""
+    name = next(iter(layout.flowlines))
+    place, along = layout.curvilinear[name], layout.along("multi-centreline", name)
+    on_ground = layout.ground.crs is not None
+    good = np.array([g is not None for g in dated.geometry], dtype=bool)
+    good &= dated.table["status"].isin([Status.ACCEPTED, Status.REVIEW]).to_numpy()
+    rows = np.full((int(good.sum()), len(place.parallels)), np.nan)
+    for row, front in zip(rows, dated.geometry[good], strict=True):
+        row[:] = along.many(place.profile(front, landward=landward))
+    table = dated.table[good]
+    scale = layout.scale_at("multi-centreline", name, place.box.whole.length / 2)
     return xr.DataArray(
         rows,
         dims=("time", "across"),
@@ -99,5 +90,5 @@ def front_matrix(
             "status": ("time", table["status"].to_numpy(dtype=str)),
         },
         name="position_m",
-        attrs={"units": "m", "region": dated.region, "flowline": name, "true_scale": int(true_scale)},
+        attrs={"units": "m", "region": dated.region, "flowline": name, "true_scale": int(on_ground)},
     )

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 
 from icefront_dask.change.areas import area_to_line
-from icefront_dask.change.crossings import centreline_crossings, profile
+from icefront_dask.change.crossings import centreline_crossings
 from icefront_dask.change.curvilinear import variable_box
 from icefront_dask.change.positions import UNSEEN_WIDTHS, box_position
 from icefront_dask.change.reasons import SeriesReason, add_reason
@@ -208,10 +208,10 @@ def _centreline(place: _Place, extrapolate_by: float) -> Iterator[dict[str, Any]
 def _parallels(place: _Place) -> dict[str, Any]:
     layout, settings = place.layout, place.settings
     curvilinear = layout.curvilinear[place.flowline]
-    box, offsets = curvilinear.box.whole, curvilinear.parallels
-    at = profile(place.front, box, offsets, landward=place.intersection == "landward")
+    box = curvilinear.box.whole
+    at = curvilinear.profile(place.front, landward=place.intersection == "landward")
     met = at[np.isfinite(at)]
-    covered = len(met) / len(offsets)
+    covered = len(met) / len(at)
     if not len(met):
         return place.row(review=True, reasons=[SeriesReason.FLOWLINE_NOT_MET])
     review = covered < settings["min_covered_share"]

@@ -10,10 +10,8 @@ import pandas as pd
 import shapely
 from shapely.geometry import LineString, MultiLineString
 
-from icefront_dask.change.guides import named_flowlines
-from icefront_dask.change.inputs import prepare_fronts
-from icefront_dask.change.layout import build_layout
-from icefront_dask.change.matrix import front_matrix
+from icefront_dask.change.matrix import matrix_of
+from icefront_dask.change.prepared import prepare
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from icefront_dask.change.guides import FlowlineDirection
+    from icefront_dask.change.layout import Layout
     from icefront_dask.regions import Region
 
     Floats = npt.NDArray[np.float64]
@@ -81,11 +80,11 @@ def front_products(
     """
     if period not in PERIODS:
         raise InputError(f"there is no period {period!r}; there are: {', '.join(PERIODS)}")
-    matrix = front_matrix(
-        fronts, region, flowlines=flowlines, flowline_direction=flowline_direction, width_m=width_m,
-        date_column=date_column,
+    dated, layout = prepare(
+        fronts, region, methods=["multi-centreline"], flowlines=flowlines, flowline_direction=flowline_direction,
+        width_m=width_m, date_column=date_column,
     )  # fmt: skip
-    dated = prepare_fronts(fronts, region, date_column=date_column)
+    matrix = matrix_of(dated, layout)
     good = matrix["status"].to_numpy() == str(Status.ACCEPTED)
     if series is not None:
         accepted = set(series.loc[series["status"] == Status.ACCEPTED, "scene_id"])
@@ -93,7 +92,7 @@ def front_products(
     good &= np.isfinite(matrix.to_numpy()).any(axis=1)
     at = matrix.to_numpy()[good]
     times = pd.DatetimeIndex(matrix["time"].to_numpy()[good])
-    place = _Place(dated, region, flowlines, flowline_direction, width_m, fronts)
+    place = _Place(layout)
     sigma = _sigmas(dated.table, matrix["scene_id"].to_numpy()[good], uncertainty_m)
     rows, lines = [], []
     if len(times):
@@ -155,15 +154,7 @@ def weighted_median(values: Floats, weights: Floats) -> Floats:
 class _Place:
     """The flowline, and where positions on its parallels lie on the map."""
 
-    def __init__(
-        self, dated: Any, region: Region | None, flowlines: Any, direction: Any, width_m: float | None, fronts: Any
-    ) -> None:
-        given_in = fronts.crs if region is None else None
-        lines = named_flowlines(flowlines, region, dated.crs, given_in=given_in, direction=direction)
-        layout = build_layout(
-            dated, region, crs=dated.crs, methods=["multi-centreline"], flowlines=lines, box=None, width_m=width_m,
-            settings=section("change"), true_scale=True,
-        )  # fmt: skip
+    def __init__(self, layout: Layout) -> None:
         self.name = next(iter(layout.flowlines))
         self.offsets = layout.curvilinear[self.name].parallels
         self.axis = layout.flowlines[self.name]

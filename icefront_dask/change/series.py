@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 
 from icefront_dask.change import check as plausibility
-from icefront_dask.change.guides import named_flowlines
-from icefront_dask.change.inputs import DatedFronts, prepare_fronts
-from icefront_dask.change.layout import Layout, build_layout
 from icefront_dask.change.measure import measure_scene
+from icefront_dask.change.prepared import prepare
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.change.verdicts import judge_series
 from icefront_dask.config import section
@@ -21,6 +19,8 @@ from icefront_dask.fronts.status import Status
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from icefront_dask.change.inputs import DatedFronts
+    from icefront_dask.change.layout import Layout
     from icefront_dask.regions import Region
 
 __all__ = ["DTYPES", "KEY", "empty_series", "finish_series", "front_series", "measure_fronts"]
@@ -159,27 +159,22 @@ def front_series(
     """
     if intersection not in ("seaward", "landward", "all"):
         raise InputError(f"intersection is 'seaward', 'landward' or 'all', not {intersection!r}")
-    settings = section("change")
-    dated = prepare_fronts(fronts, region, date_column=date_column)
-    given_in = fronts.crs if region is None else None
-    lines = named_flowlines(flowlines, region, dated.crs, given_in=given_in, direction=flowline_direction)
-    layout = build_layout(
-        dated,
+    dated, layout = prepare(
+        fronts,
         region,
-        crs=dated.crs,
         methods=methods,
-        flowlines=lines,
+        flowlines=flowlines,
+        flowline_direction=flowline_direction,
         box=box,
-        given_in=given_in,
         width_m=width_m,
-        settings=settings,
         true_scale=true_scale,
+        date_column=date_column,
         on_missing=on_missing,
     )
     rows = measure_fronts(
         dated,
         layout,
-        settings,
+        section("change"),
         intersection=intersection,
         extrapolate=extrapolate,
         uncertainty_m=uncertainty_m,

@@ -53,12 +53,26 @@ def test_a_glacier_that_leaves_the_record_moves_no_mean():
     assert change[:5] == pytest.approx(np.full(5, -36.0))
     assert change[5:] == pytest.approx(np.full(6, -100.0))  # the other one alone, its own change
     assert found["n_regions"].sel(group="NW").to_numpy().tolist() == [2] * 5 + [1] * 6
-    nobody = (rows["region"] != "c") | (rows["datetime"] < "2020-04-01") | (rows["datetime"] > "2020-06-01")
-    gap = aggregate_regions(monthly_table(rows[nobody], method="curvilinear-box"), GROUPS).compute()
-    lost = gap["n_regions"].sel(group="SE").to_numpy() == 0
-    assert lost.sum() == 3
-    assert np.isnan(gap["change_m"].sel(group="SE").to_numpy()[lost]).all()
-    assert np.isfinite(gap["position_m"].to_numpy()).all()
+
+
+def test_a_change_over_a_gap_is_not_lost():
+    """Summers only: the front advances in winter by what it loses in summer."""
+    days = np.array([(pd.Timestamp(year, month, 10) - pd.Timestamp(2015, 1, 1)).days
+                     for year in range(2016, 2021) for month in (6, 7, 8, 9)], dtype=float)  # fmt: skip
+    position = np.tile([300.0, 200.0, 100.0, 0.0], 5)
+    rows = series_of(days, position, 20.0, region="c", method="curvilinear-box", width_m=WIDTH["c"])
+    found = aggregate_regions(monthly_table(rows, method="curvilinear-box"), GROUPS).compute()
+    change = found["change_m"].sel(group="SE").to_numpy()
+    assert np.isfinite(change).all()
+    assert change.sum() == pytest.approx(-300.0)  # from June to September, four winters and summers apart
+    assert found["area_change_m2"].sum().item() == pytest.approx(-300.0 * WIDTH["c"])
+    assert change[:4] == pytest.approx([-100.0, -100.0, -100.0, 300 / 9])
+    assert found["n_regions"].sel(group="SE").to_numpy().tolist() == [1] * 51
+    assert found["n_seen"].sel(group="SE").to_numpy().sum() == 15
+    both = pd.concat([rows, series(2).query("region == 'a'")], ignore_index=True)
+    apart = aggregate_regions(monthly_table(both, method="curvilinear-box"), GROUPS).compute()
+    assert np.isnan(apart["change_m"].sel(group="NW").to_numpy()).sum() == 50
+    assert np.isfinite(apart["position_m"].to_numpy()).all()
 
 
 def test_refusals():
