@@ -1,4 +1,4 @@
-"""What prediction promises besides speed: graphs, memory, loads, growth, the driver's window, reduced precision."""
+"""What prediction promises besides speed: graphs, memory, loads, growth, the driver's window."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import numpy as np
 import xarray as xr
 from _scenes import WHOLE, chosen, predict_into, prepare, write_cube
 from distributed import Client, LocalCluster
-from scipy.spatial import KDTree
 
 from icefront_dask import connect
 from icefront_dask.models import registry
@@ -25,8 +24,6 @@ from icefront_dask.predict import load_counts, segment
 from icefront_dask.predict.tiles import plan_tiles
 from icefront_dask.runs.window import drive
 from icefront_dask.runs.work import WorkUnit
-
-HELHEIM = "helheim-scenes"
 
 
 def tiles() -> dict[str, Any]:
@@ -142,36 +139,6 @@ def window(few: int, many: int) -> dict[str, Any]:
         "ms_a_block": [round(1000 * s, 3) for s in (short, long)],
         "ratio": round(long / short, 3),
     }
-
-
-def precision(tta: str = "flips", most: int = 4) -> dict[str, Any]:
-    """How far the front moves by reduced precision: shipped weights, real scenes."""
-    from icefront_dask.predict import resolve_engine
-    from icefront_dask.runs.images import front_of_image
-
-    root = Path(os.environ.get("ICEFRONT_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")) / HELHEIM
-    paths = sorted(root.glob("*.tif*"))
-    if not paths:
-        return {"skipped": f"no real scenes in {root.name}"}
-    auto = resolve_engine("auto")
-    exact = auto.rsplit("-", 1)[0] + "-fp32"
-    moved = {}
-    for path in paths[:most]:
-        lines = []
-        for engine in (exact, auto):
-            with dask.config.set({"icefront.predict.engine": engine, "icefront.predict.tta": tta}):
-                line = front_of_image(path).line
-            lines.append(np.empty((0, 2)) if line is None else _points(line))
-        if all(len(line) for line in lines):
-            moved[path.stem] = round(float(KDTree(lines[0]).query(lines[1])[0].mean()), 4)
-    mean = float(np.mean(list(moved.values()))) if moved else None
-    return {"engines": [exact, auto], "moved_px": moved, "mean_px": None if mean is None else round(mean, 4)}
-
-
-def _points(line: Any) -> np.ndarray:
-    import shapely
-
-    return np.asarray(shapely.get_coordinates(shapely.segmentize(line, 0.25)))
 
 
 def folder() -> tempfile.TemporaryDirectory[str]:

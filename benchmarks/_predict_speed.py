@@ -32,13 +32,10 @@ from icefront_dask import connect
 from icefront_dask.fronts import trace_scene
 from icefront_dask.models import registry
 from icefront_dask.predict import get_model, predict_scene, resolve_options, segment
-from icefront_dask.predict.memory import tile_bytes
+from icefront_dask.runs.planning import worker_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-WORKER_BASE = 900 * 2**20
-PIXEL_BYTES = 120
 
 
 def _usage() -> tuple[float, float]:
@@ -54,7 +51,7 @@ def end_to_end(folder: Path, scenes: int, side: int, cores: int, peak: Peak) -> 
     cube = write_cube(folder / "cube.zarr", scenes, side)
     gflop = gflop_per_pixel(chosen()[0]) * scenes * side**2
     found: dict[str, Any] = {"scenes": scenes, "side_px": side, "gflop": round(gflop)}
-    plan = (WORKER_BASE + side**2 * PIXEL_BYTES + tile_bytes((side, side), resolve_options(**WHOLE))) / 2**20
+    plan = worker_bytes(side, side, resolve_options(**WHOLE)) / 2**20
     for workers, threads in ((cores, 1), (1, cores)):
         peak.measure()
         with connect(workers=workers, threads=threads) as client:
@@ -78,6 +75,9 @@ def end_to_end(folder: Path, scenes: int, side: int, cores: int, peak: Peak) -> 
     for workers, threads in ((cores, 1), (1, cores)):
         one = found[f"{workers}x{threads}"]
         one["share_of_peak"] = round(one["gflop_per_s"] / rate, 3)
+    ways = [f"{cores}x1", f"1x{cores}"]
+    found["better"] = max(ways, key=lambda way: found[way]["share_of_peak"])
+    found["default"] = ways[0]  # connect() starts processes of one thread
     return found
 
 

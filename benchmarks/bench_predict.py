@@ -16,10 +16,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import _predict_precision as reduced
 import _predict_promises as promises
 import _predict_speed as speed
 import torch
 from _machine import Peak
+from _predict_breakdown import breakdown
 
 from icefront_dask.predict import resolve_engine
 
@@ -52,7 +54,7 @@ FULL = Sizes(
 )  # fmt: skip
 SMALL = Sizes(
     scenes=2, side=256, rounds=1, pairs=2, cost_scenes=2, cost_side=256, tasks=40, counts=(1, 2),
-    grow_side=128, few=50, many=300, widths=(64,), peak_rounds=1, real={"tta": "none", "most": 1},
+    grow_side=128, few=50, many=300, widths=(64,), peak_rounds=1, real={"tta": "none", "most": 1, "side": 256},
 )  # fmt: skip
 
 
@@ -67,13 +69,14 @@ def sections(sizes: Sizes, cores: int, folder: Path) -> dict[str, Callable[[], A
         "tiles": promises.tiles,
         "graph": lambda: promises.graph(folder),
         "end_to_end": end_to_end,
+        "breakdown": lambda: breakdown(folder, sizes.side, sizes.rounds, peak),
         "plain": lambda: speed.against_plain(sizes.side, sizes.rounds),
         "dask": lambda: speed.dask_cost(folder, sizes.cost_scenes, sizes.cost_side, sizes.pairs),
         "peer": lambda: speed.peer(sizes.cost_side, sizes.rounds),
         "workers": lambda: promises.workers(folder, sizes.tasks, cores),
         "growth": lambda: promises.growth(folder, sizes.counts, sizes.grow_side, cores),
         "window": lambda: promises.window(sizes.few, sizes.many),
-        "precision": lambda: promises.precision(**sizes.real),
+        "precision": lambda: reduced.precision(**sizes.real),
     }
 
 
@@ -105,8 +108,11 @@ def broken(found: dict[str, Any], cores: int) -> list[str]:
         bounds.append(("workers: RSS slope < 0.2 MiB a task", lambda: state["rss_slope_mib_a_task"] < 0.2))
     if "window" in found:
         bounds.append(("window: many blocks <= 1.2 x few", lambda: found["window"]["ratio"] <= 1.2))
-    if (moved := found.get("precision")) and moved.get("mean_px") is not None:
-        bounds.append(("precision: mean shift < 0.05 px", lambda: moved["mean_px"] < 0.05))
+    if moved := found.get("precision"):
+        bounds.append(
+            ("precision: reduced only where a front moves < 0.05 px",
+             lambda: moved["accepted"] or moved["auto"].endswith("-fp32"))
+        )  # fmt: skip
     return [name for name, holds in bounds if not holds()]
 
 

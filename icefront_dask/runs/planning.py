@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
     Report = Callable[[str, int, int], None]
 
-__all__ = ["Plan", "make_plan", "plan", "resolve_config"]
+__all__ = ["Plan", "make_plan", "plan", "resolve_config", "worker_bytes"]
 
 _SCREENING_M = 120.0  # pixel of the grid on which footprints are weighed
-_BASE_MEMORY = 900 * 2**20  # a worker process with PyTorch, GDAL and one model
+_BASE_MEMORY = 1150 * 2**20  # a worker process with PyTorch, GDAL and one model
 _BYTES_PER_PIXEL = 120  # bands of the scene in work and of the next, network input, probabilities, tracing
 
 
@@ -111,7 +111,7 @@ class Plan:
                     "variables": " ".join(group.variables),
                     "model": group.model,
                     "pixels": height * width,
-                    "memory_mib": round(_worker_bytes(height, width, options) / 2**20),
+                    "memory_mib": round(worker_bytes(height, width, options) / 2**20),
                     "worker_seconds": round(scenes * height * width / 1e6 * seconds, 1),
                 }
             )
@@ -148,7 +148,8 @@ class Plan:
         )
 
 
-def _worker_bytes(height: int, width: int, options: PredictOptions) -> int:
+def worker_bytes(height: int, width: int, options: PredictOptions) -> int:
+    """Return the memory of a worker that does scenes of this size, bytes."""
     return _BASE_MEMORY + height * width * _BYTES_PER_PIXEL + tile_bytes((height, width), options)
 
 
