@@ -19,7 +19,7 @@ def weights(tmp_path):
     network = registry.build("unet_aspp", OPTIONS)
     path = tmp_path / "tiny.safetensors"
     write_weights(path, network.state_dict())
-    shipped = json.loads((registry.PACKAGED / "icefront-3.json").read_text())
+    shipped = json.loads((registry.PACKAGED / "icefront-4.json").read_text())
     shipped |= {"name": "tiny", "sha256": sha256_of(path), "architecture_options": OPTIONS, "guided": False}
     path.with_suffix(".json").write_text(json.dumps(shipped))
     return path
@@ -76,7 +76,7 @@ def test_weights_for_another_width_are_refused(weights):
 
 
 def test_missing_things_say_what_there_is(weights):
-    with pytest.raises(WeightsError, match="icefront-3"):
+    with pytest.raises(WeightsError, match="icefront-4"):
         registry.load("nonesuch")
     weights.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match=r"no card tiny\.json"):
