@@ -115,36 +115,34 @@ def _writable(url: str, branch: str) -> Any:
     return repository.writable_session(branch)
 
 
-def commits(url: str, branch: str) -> Iterator[dict[str, Any]]:
-    """Yield the metadata of the commits of a branch, the latest first; none where there is no such branch."""
+def _holding(url: str, branch: str) -> Any:
+    """Return the repository at a URL if it is there and has the branch, else None."""
     if not in_repository(url):
-        return
+        return None
     try:
         repository = open_repository(url)
     except FileNotFoundError:
-        return
-    if branch in repository.list_branches():
+        return None
+    return repository if branch in repository.list_branches() else None
+
+
+def commits(url: str, branch: str) -> Iterator[dict[str, Any]]:
+    """Yield the metadata of the commits of a branch, the latest first; none where there is no such branch."""
+    repository = _holding(url, branch)
+    if repository is not None:
         yield from (dict(snapshot.metadata) for snapshot in repository.ancestry(branch=branch))
 
 
 def is_current(url: str, branch: str) -> bool:
     """Return whether a branch is there and can be published, or has been: nothing else was published meanwhile."""
-    try:
-        repository = open_repository(url)
-    except FileNotFoundError:
-        return False
-    return branch in repository.list_branches() and _order(repository, branch) is not None
+    repository = _holding(url, branch)
+    return repository is not None and _order(repository, branch) is not None
 
 
 def drop_branch(url: str, branch: str) -> None:
     """Forget what was written to a branch and not published; the next batch begins it from what is published."""
-    if not in_repository(url):
-        return
-    try:
-        repository = open_repository(url)
-    except FileNotFoundError:
-        return
-    if branch in repository.list_branches():
+    repository = _holding(url, branch)
+    if repository is not None:
         repository.delete_branch(branch)
 
 

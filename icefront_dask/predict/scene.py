@@ -101,8 +101,6 @@ class Outline:
         In row-major order.
     factor : int
         Pixels along a side of a coarse one, 1 without a coarse pass.
-    coarse : bool
-        Whether there is a coarse pass.
     primary, cross : str or None
         The bands.
     power : bool
@@ -119,7 +117,6 @@ class Outline:
     shape: tuple[int, int]
     parts: list[Part]
     factor: int
-    coarse: bool
     primary: str
     cross: str | None
     power: bool
@@ -128,6 +125,11 @@ class Outline:
     options: PredictOptions
     fjord_mask: Mask | None
     flows: tuple[Flow, ...] = ()
+
+    @property
+    def coarse(self) -> bool:
+        """Whether there is a coarse pass."""
+        return self.factor > 1
 
     def summary(self, part: Part, bands: Mapping[str, Image], quality: NDArray[np.uint16] | None) -> Summary:
         """Sum up a part from the bands of what it answers for."""
@@ -251,7 +253,6 @@ def outline(
         shape=shape,
         parts=layout(shape, settled, factor, stride=first.stride, receptive_radius=first.receptive_radius),
         factor=factor,
-        coarse=factor > 1,
         primary=primary_name,
         cross=cross_name,
         power=calibration in _POWER and primary_name in RADAR,
