@@ -51,7 +51,8 @@ class TracedFront:
     length_px : float
     parts : dict of str to float
         What the confidence is made of, see :data:`icefront_dask.fronts.screen.PARTS`; further ``spread_px``,
-        ``open_ends`` and ``unseen_px``, the longest stretch with data where the front output shows nothing.
+        ``open_ends``, ``unseen_px``, the longest stretch with data where the front output shows nothing, and
+        ``shown``, the share of the line with data where it shows something (NaN where it does nowhere in the scene).
     """
 
     xy: Float
@@ -112,6 +113,7 @@ def measured(xy: Float, level: Image, scene: Scene) -> Piece:
         "cloud": 1.0 - _cloud_share(xy, scene),
         "spread_px": spread,
         "unseen_px": float(screen.longest_run(blind)),
+        "shown": math.nan if scene.silent or not known.any() else 1.0 - float(blind.sum() / known.sum()),
     }
     ends = isolate.open_ends(xy, scene.known) if extent is None else extent.open_ends
     return Piece(xy, parts, extent, ends, screen.confidence(parts, options))

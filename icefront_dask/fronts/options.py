@@ -69,9 +69,11 @@ class FrontOptions:
     reject_confidence: float
     min_agreement: float
     max_unseen_px: float
+    min_shown_share: float
     min_uniqueness: float
     max_gap_fraction: float
     max_cloud_share: float
+    max_hidden_share: float
     min_fjord_share: float
     weight_ridge: float
     weight_sharpness: float

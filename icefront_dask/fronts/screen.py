@@ -106,7 +106,13 @@ def confidence(parts: Mapping[str, float], options: FrontOptions) -> float:
 def judge(
     value: float, parts: Mapping[str, float], options: FrontOptions, *, detached: bool, open_ends: int
 ) -> tuple[Status, Reason]:
-    """Return status and the gravest reason of a line by its confidence and parts."""
+    """Return status and the gravest reason of a line by its confidence and parts.
+
+    A line is no front where the front output shows less than ``min_shown_share`` of it, where that output shows none
+    in the whole scene and the confidence is too low as well, and where more than ``max_hidden_share`` of the line, or
+    of its fjord, lies under clouds and anything else speaks against it.
+    """
+    cloud = 1 - parts["cloud"]
     doubts = [
         (parts["ridge"] < options.weak_threshold, Reason.CONTOUR_ONLY),
         (parts["unseen_px"] > options.max_unseen_px, Reason.CONTOUR_ONLY),
@@ -116,10 +122,17 @@ def judge(
         (parts["coverage"] < options.min_fjord_share and open_ends > 0, Reason.LEAVES_SCENE),
         (parts["coverage"] < options.min_fjord_share, Reason.PARTIAL),
         (parts["uniqueness"] < options.min_uniqueness, Reason.AMBIGUOUS),
-        (1 - parts["cloud"] > options.max_cloud_share, Reason.CLOUDS),
+        (cloud > options.max_cloud_share, Reason.CLOUDS),
         (value < options.accept_confidence, Reason.LOW_CONFIDENCE),
     ]
-    reason = next((reason for doubtful, reason in doubts if doubtful), Reason.NONE)
+    reasons = [reason for doubtful, reason in doubts if doubtful]
+    if parts["shown"] < options.min_shown_share:
+        return Status.NO_FRONT, Reason.CONTOUR_ONLY
+    if math.isnan(parts["shown"]) and value < options.reject_confidence:
+        return Status.NO_FRONT, Reason.NO_RIDGE
+    if cloud > options.max_hidden_share and any(reason is not Reason.CLOUDS for reason in reasons):
+        return Status.NO_FRONT, Reason.CLOUDS
+    reason = reasons[0] if reasons else Reason.NONE
     if value < options.reject_confidence:
         return Status.REJECTED, reason
     return (Status.REVIEW if reason else Status.ACCEPTED), reason

@@ -16,7 +16,7 @@ class Status(StrEnum):
     REJECTED = "rejected"
     """A line which must not be used."""
     NO_FRONT = "no_front"
-    """The scene was looked at and shows no front; no geometry."""
+    """The scene was looked at and shows no front; no geometry. ``reason`` may be one of a line that was not kept."""
     FAILED = "failed"
     """The scene could not be looked at; no geometry."""
 
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     """As ``partial``, and an end of the line meets the edge of the valid pixels."""
     # no_front
     NO_RIDGE = "no_ridge"
-    """Neither output shows a front."""
+    """Neither output shows a front, or the front output none and the ice output a doubtful one."""
     TOO_SHORT = "too_short"
     """What there is of a front is shorter than the least length."""
     # failed

@@ -92,7 +92,8 @@ def trace_scene(
     -------
     list of TracedFront
         The main front first; several where the fjord holds several (an island, tributaries). At least one:
-        without a line it says why, by status and reason.
+        without a line it says why, by status and reason. A line that is no front, as
+        :func:`icefront_dask.fronts.screen.judge` says, is not kept.
 
     Raises
     ------
@@ -132,10 +133,11 @@ def trace_scene(
             return _published(scene, look_again)
         traced = _trace(scene)
     traced = [dataclasses.replace(one, xy=one.xy + np.array([left, top])) for one in traced]
-    if look_again is None or not settings.second_look:
-        return traced
-    masks |= {"elevation_m": elevation_m}
-    return [_second_look(one, look_again, valid, masks, pixel_size_m, settings, block_px) for one in traced]
+    if look_again is not None and settings.second_look:
+        masks |= {"elevation_m": elevation_m}
+        traced = [_second_look(one, look_again, valid, masks, pixel_size_m, settings, block_px) for one in traced]
+    fronts = [one for one in traced if one.status is not Status.NO_FRONT]
+    return fronts or [TracedFront.none(Status.NO_FRONT, traced[0].reason)]
 
 
 def _scene(source: Source, flows: tuple[Flow, ...], pixel_size_m: float, options: FrontOptions) -> Scene | None:
@@ -168,7 +170,7 @@ def _second_look(
     block_px: int | None,
 ) -> TracedFront:
     """Return a front as it is seen in a square crop round it, if that is the better one."""
-    if first.status not in {Status.REVIEW, Status.REJECTED}:
+    if first.status is Status.ACCEPTED or not len(first.xy):
         return first
     crop = square_crop(np.floor(first.xy[:, ::-1]).astype(np.intp), valid.shape)
     ice, front = look_again(*crop)

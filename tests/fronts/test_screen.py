@@ -15,7 +15,7 @@ from icefront_dask.fronts.screen import PARTS, agreement, confidence, judge, lon
 from icefront_dask.fronts.status import Reason, Status
 from tests.fronts.scenes import level_edge
 
-GOOD = dict.fromkeys(PARTS, 1.0) | {"unseen_px": 0.0}
+GOOD = dict.fromkeys(PARTS, 1.0) | {"unseen_px": 0.0, "shown": 1.0}
 
 
 def test_confidence_is_a_weighted_geometric_mean():
@@ -52,6 +52,12 @@ def test_confidence_never_falls_when_a_part_rises(parts, name, better):
         ({}, {"value": 0.5}, Status.REVIEW, Reason.LOW_CONFIDENCE),
         ({}, {"value": 0.1}, Status.REJECTED, Reason.LOW_CONFIDENCE),
         ({"agreement": 0.1}, {"value": 0.1}, Status.REJECTED, Reason.OUTPUTS_DISAGREE),
+        ({"shown": 0.4}, {}, Status.NO_FRONT, Reason.CONTOUR_ONLY),
+        ({"shown": math.nan}, {}, Status.ACCEPTED, Reason.NONE),
+        ({"shown": math.nan}, {"value": 0.1}, Status.NO_FRONT, Reason.NO_RIDGE),
+        ({"cloud": 0.2}, {}, Status.REVIEW, Reason.CLOUDS),
+        ({"cloud": 0.2}, {"value": 0.5}, Status.NO_FRONT, Reason.CLOUDS),
+        ({"cloud": 0.2, "agreement": 0.1}, {}, Status.NO_FRONT, Reason.CLOUDS),
     ],
 )
 def test_status_and_reason(changes, more, status, reason):

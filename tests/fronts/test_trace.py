@@ -145,6 +145,25 @@ def test_without_a_ridge_the_edge_of_the_ice_is_the_front_and_goes_to_review():
     assert (front.status, front.reason) == (Status.REVIEW, Reason.CONTOUR_ONLY)
 
 
+def test_where_the_front_output_shows_less_than_half_of_the_line_there_is_no_front():
+    base = scene("sinus")
+    shown = np.arange(SHAPE[1]) < 0.35 * SHAPE[1]
+    (front,) = trace(replace(base, front=np.where(shown, base.front, np.float32(0.01))))
+    assert (front.status, front.reason) == (Status.NO_FRONT, Reason.CONTOUR_ONLY)
+    assert len(front.xy) == 0
+    assert np.isnan(front.confidence)
+
+
+def test_a_doubtful_line_under_clouds_is_no_front_and_a_clear_one_is_reviewed():
+    base = scene("sinus")
+    cloud = np.ones(SHAPE, dtype=bool)
+    (clear,) = fronts = trace(base, cloud=cloud)
+    assert_on(fronts, base.truth)
+    assert (clear.status, clear.reason) == (Status.REVIEW, Reason.CLOUDS)
+    (doubtful,) = trace(replace(base, ice=np.full_like(base.ice, 0.9)), cloud=cloud)
+    assert (doubtful.status, doubtful.reason) == (Status.NO_FRONT, Reason.CLOUDS)
+
+
 def test_without_an_edge_of_the_ice_the_ridge_is_the_front_but_never_accepted():
     base = scene("sinus")
     (front,) = fronts = trace(replace(base, ice=np.full_like(base.ice, 0.9)))
