@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from icefront_dask.runs import RunResult, run
+from tests.cube.buckets import bucket, s3_url
 from tests.runs import tiny
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from icefront_dask.simulate.archive import Archive
+
+__all__ = ["bucket", "s3_url"]
 
 
 @pytest.fixture(scope="session")

@@ -2,95 +2,133 @@
 
 from __future__ import annotations
 
-import random
-import signal
-import subprocess
-import sys
-import time
-from typing import TYPE_CHECKING
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from icefront_dask.cli import main
+from icefront_dask.cube import open_cube
+from icefront_dask.cube.repository import commits, open_repository
+from tests.cube import writers
+from tests.kills import Processes, kill_often
 from tests.runs import tiny
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from icefront_dask.cli import main; main()", "run"]
+KINDS = ("zarr", "icechunk-local", "icechunk-s3")
+UNITS = 4
 
 
-def kill_when(config: Path, reached: Callable[[Path], bool], *options: str, limit_s: float = 240) -> bool:
-    """Start a run and kill it as soon as its folder has reached a point; False if it ended before."""
-    out = config.parent / "out"
-    with subprocess.Popen([*COMMAND, str(config), *options], stderr=subprocess.PIPE) as process:
-        deadline = time.monotonic() + limit_s
-        while process.poll() is None and not reached(out):
-            assert time.monotonic() < deadline, "the run neither reached the point nor ended"
-            time.sleep(0.002)
-        ended = process.poll() is not None
-        process.send_signal(signal.SIGKILL)
-        error = process.stderr.read().decode()
-    assert not ended or process.returncode == 0, error
-    return not ended
+@pytest.fixture(scope="module")
+def processes():
+    return Processes()
 
 
-def finish(config: Path) -> None:
-    subprocess.run([*COMMAND, str(config), "--workers", "0"], check=True, capture_output=True, timeout=240)
+def icefront_run(workers: str, config: Path) -> None:
+    """Do what the command line does."""
+    main(["run", str(config), "--workers", workers])
 
 
-def parts(out: Path) -> dict[Path, int]:
-    """Ledger parts and when they were written."""
-    return {path: path.stat().st_mtime_ns for path in sorted((out / "ledger").glob("*.parquet"))}
+@dataclass
+class Place:
+    """Where a run is killed and started again: its run file, its output beside it, its store."""
+
+    config: Path
+    store: str | None
+    recorded: dict[Path, int] = field(default_factory=dict)
+
+    @property
+    def out(self) -> Path:
+        return self.config.parent / "out"
+
+    def cleared(self) -> Path:
+        """Remove what a run has left, so that the next is of the same specification, and nothing is done."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        shutil.rmtree(self.config.parent / "cubes", ignore_errors=True)
+        if self.store is not None and "s3://" in self.store:
+            import boto3
+
+            boto3.resource("s3").Bucket("cubes").objects.filter(Prefix="run/").delete()
+        self.recorded = {}
+        return self.config
+
+    def parts(self) -> dict[Path, int]:
+        """Ledger parts and when they were written."""
+        return {path: path.stat().st_mtime_ns for path in sorted((self.out / "ledger").glob("*.parquet"))}
+
+    def nothing_redone(self, _config: Any = None) -> None:
+        """Compare with the last time: parts that were there are the same files."""
+        now = self.parts()
+        assert self.recorded.items() <= now.items()
+        self.recorded = now
+
+    def content(self, _config: Any = None) -> dict[str, Any]:
+        """Everything that a run leaves, in its folder and in its store."""
+        self.nothing_redone()
+        assert len(self.recorded) == UNITS
+        kept: dict[str, Any] = dict(tiny.tree(self.out))
+        if self.store is not None:
+            (branch,) = open_repository(self.store).list_branches() - {"main"}
+            units = Counter(key for metadata in commits(self.store, branch) for key in metadata.get("units", {}))
+            assert sorted(units) == sorted(path.stem for path in self.recorded)
+            assert set(units.values()) == {1}  # none was committed twice
+            kept |= writers.content(self.store)  # as readers see it, published
+            assert open_cube(self.store, family="sentinel-1").sizes["time"] == UNITS // 2
+        return kept
 
 
-def shard_written(out: Path) -> bool:
-    return any((out / "cube.zarr").glob("*/*/quality/c/*/0/0"))
+@pytest.fixture
+def place(request, kind, archive, model, tmp_path) -> Place:
+    stores = {"icechunk-local": f"icechunk+file://{tmp_path}/cubes", "icechunk-s3": "icechunk+s3://cubes/run"}
+    if kind.endswith("s3"):
+        request.getfixturevalue("bucket")
+    store = stores.get(kind)
+    named = {} if store is None else {"store": store}
+    config = tiny.write_config(
+        tmp_path / "run.yaml", archive, model, runs={"scenes_per_unit": 1, "units_per_commit": 1}, **named
+    )
+    return Place(config, store)
 
 
 @pytest.mark.timeout(900)
-def test_three_kills_change_no_byte(finished, archive, model, tmp_path):
-    config = tiny.write_config(tmp_path / "run.yaml", archive, model)
-    out = tmp_path / "out"
+@pytest.mark.parametrize("kind", ["zarr"])
+def test_a_kill_at_each_stage_changes_no_byte(processes, finished, place):
+    def kill_when(reached, workers):
+        assert processes.do(partial(icefront_run, workers), place.config, kill_when=reached)[0]
 
     # Pixels of the first scene are in the cube, and on an idle machine nothing is in the ledger.
-    assert kill_when(config, shard_written, "--workers", "0")
-    begun = parts(out)
+    kill_when(lambda: any((place.out / "cube.zarr").glob("*/*/quality/c/*/0/0")), "0")
+    place.nothing_redone()
     # Some units are done, and two worker processes are at the others.
-    assert kill_when(config, lambda folder: len(parts(folder)) >= 1, "--workers", "2")
-    first = parts(out)
-    assert len(first) >= 1
-    assert begun.items() <= first.items()
+    kill_when(lambda: len(place.parts()) >= 1, "2")
+    place.nothing_redone()
     # All units are done, the products are being written.
-    assert kill_when(config, lambda folder: (folder / "fronts.parquet").exists(), "--workers", "0")
-    second = parts(out)
-    assert len(second) == 4
-    assert first.items() <= second.items()
+    kill_when((place.out / "fronts.parquet").exists, "0")
+    place.nothing_redone()
+    assert len(place.recorded) == UNITS
 
-    finish(config)
-    assert parts(out) == second
-    assert tiny.tree(out) == tiny.tree(finished.output)
+    processes.do(partial(icefront_run, "0"), place.config)
+    place.nothing_redone()
+    assert tiny.tree(place.out) == tiny.tree(finished.output)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["icechunk-local"])
+def test_four_kills_leave_no_trace(processes, place):
+    work = partial(icefront_run, "0")
+    kill_often(processes, work, place.cleared, place.content, 4, "0", after_kill=place.nothing_redone)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(10))
-def test_many_kills_at_random_moments_change_no_byte(finished, archive, model, tmp_path, seed):
-    config = tiny.write_config(tmp_path / "run.yaml", archive, model)
-    out = tmp_path / "out"
-    draw = random.Random(seed)
-    done: dict[Path, int] = {}
-    for _ in range(8):
-        wait_s = draw.uniform(2, 20)
-        begin = time.monotonic()
-        kill_when(
-            config,
-            lambda _, begin=begin, wait_s=wait_s: time.monotonic() - begin > wait_s,
-            "--workers",
-            draw.choice(["0", "2"]),
-        )
-        now = parts(out)
-        assert done.items() <= now.items()
-        done = now
-    finish(config)
-    assert done.items() <= parts(out).items()
-    assert tiny.tree(out) == tiny.tree(finished.output)
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("workers", "seeds"), [("0", 8), ("2", 2)])
+def test_fifty_kills_leave_no_trace(processes, place, workers, seeds):
+    work = partial(icefront_run, workers)
+    for seed in range(seeds):
+        kill_often(processes, work, place.cleared, place.content, 5, f"{seed}", after_kill=place.nothing_redone)
