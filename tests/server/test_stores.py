@@ -24,7 +24,9 @@ from icefront_dask.catalog.stores import StoreSigner
 from icefront_dask.cube import load
 from icefront_dask.cube.gdal import open_gtiff
 from icefront_dask.errors import CatalogError, ReadError
+from icefront_dask.runs import run
 from tests.catalog.builders import HELHEIM, rtc
+from tests.runs import tiny
 
 pytestmark = pytest.mark.server
 
@@ -142,3 +144,37 @@ def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
         for secret in (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST"):
             assert secret.encode() not in content
     assert Items.from_parquet(next((tmp_path / "cache").glob("*.parquet"))) == found
+
+
+def test_no_secret_is_in_anything_that_a_run_writes(s3, tmp_path, monkeypatch, caplog):
+    """Neither in the run folder (specification, ledger, parts, products) nor in the store that it writes to."""
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    archive = tiny.tiny_archive(tmp_path / "archive")
+    client = boto3.client("s3", endpoint_url=s3, region_name="us-west-2")
+    items = []
+    for item in Items.from_parquet(archive.items).to_dicts():
+        if item["collection"] != "sentinel-1-rtc":
+            continue
+        for key in ("hh", "hv"):
+            name = f"{item['id']}/{key}.tif"
+            client.upload_file(str(archive.folder / item["assets"][key]["href"]), BUCKET, name)
+            item["assets"][key]["href"] = f"s3://{BUCKET}/{name}"
+        items.append({**item, "assets": {key: item["assets"][key] for key in ("hh", "hv")}})
+    Items.from_dicts(items).to_parquet(tmp_path / "items.parquet")
+    config = tiny.write_config(
+        tmp_path / "run.yaml", archive, tiny.tiny_model(tmp_path / "models"), source=str(tmp_path / "items.parquet"),
+        families=["sentinel-1"], store=f"icechunk+s3://{BUCKET}/cubes",
+    )  # fmt: skip
+    with caplog.at_level(logging.DEBUG):
+        done = run(config)
+    assert done.done == 2
+    said = "".join(r.getMessage() for r in caplog.records if not r.name.startswith(("werkzeug", "moto", "boto")))
+    objects = client.list_objects_v2(Bucket=BUCKET, Prefix="cubes/")["Contents"]
+    kept = {str(path): path.read_bytes() for path in done.output.rglob("*") if path.is_file()}
+    kept |= {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in objects}
+    kept |= {"log": said.encode(), "repr": repr(done).encode(), "plan": pickle.dumps(done.plan.units)}
+    assert {"spec.json", "fronts.parquet", "report.html"} <= {path.rpartition("/")[2] for path in kept}
+    assert any("ledger/" in path for path in kept)
+    for path, content in kept.items():
+        for secret in (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST"):
+            assert secret.encode() not in content, path
