@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from icefront_dask._collection import Band
     from icefront_dask.cube.scene import Scene, Source
 
-__all__ = ["ReadOptions", "block_grid", "read_block", "read_scenes"]
+__all__ = ["OVER_DATES", "ReadOptions", "block_grid", "read_block", "read_scenes"]
 
 _SLC_RADIUS_M = 240.0  # gaps reach 14 pixels of 30 m (USGS): half of that and a margin
 _QA_PIXEL_FILL = 1
+OVER_DATES = "multitemporal"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,21 @@ class ReadOptions:
     speckle: str = "none"
     access: Access = field(default_factory=Access)
 
+    def check_single(self) -> None:
+        """Refuse a filter over dates where scenes are read one by one, as fronts are traced in them.
+
+        Raises
+        ------
+        ConfigError
+            With ``speckle: multitemporal``.
+        """
+        if self.speckle == OVER_DATES:
+            raise ConfigError(
+                f"cube.speckle {OVER_DATES} is not for cubes that fronts are traced in: no filter over dates within "
+                f"{speckle.FJORD_M:.0f} m of a fjord, where ice moves tens of metres a day; set it to refined_lee or "
+                "none, and see icefront_dask.cube.load for pixels farther off"
+            )
+
     @classmethod
     def resolve(cls, **overrides: Any) -> ReadOptions:
         """Return the configured options with overrides that are not None.
@@ -57,7 +73,7 @@ class ReadOptions:
         for key, allowed in (
             ("on_read_error", ("raise", "skip", "flag")),
             ("on_grid_mismatch", ("raise", "header")),
-            ("speckle", ("none", "refined_lee")),
+            ("speckle", ("none", "refined_lee", OVER_DATES)),
         ):
             if values[key] not in allowed:
                 raise ConfigError(f"{key} {values[key]!r} is not one of {', '.join(allowed)}")
@@ -103,6 +119,8 @@ def read_scenes(
 
     Raises
     ------
+    ConfigError
+        With ``speckle: multitemporal``, which takes all scenes of a cube at once.
     ReadError
         For a file that cannot be read, with ``on_read_error: raise``. With ``flag`` its pixels carry
         ``READ_FAILED``, with ``skip`` those of its whole scene do.
@@ -110,6 +128,7 @@ def read_scenes(
         For a file without CRS.
     """
     options = options or ReadOptions.resolve()
+    options.check_single()
     shape = (len(scenes), *geobox.shape.yx)
     out: dict[str, npt.NDArray[Any]] = {name: np.full(shape, np.nan, np.float32) for name in variables}
     out["quality"] = np.full(shape, Quality.NODATA, QUALITY_DTYPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -19,7 +20,8 @@ from icefront_dask.cube.attributes import (
     scene_coordinates,
     variable_attributes,
 )
-from icefront_dask.cube.blocks import ReadOptions, block_grid, read_block
+from icefront_dask.cube.blocks import OVER_DATES, ReadOptions, block_grid, read_block
+from icefront_dask.cube.overdates import filtered_over_dates
 from icefront_dask.cube.quality import QUALITY_DTYPE, gap_fraction
 from icefront_dask.cube.scene import scenes as group_scenes
 from icefront_dask.errors import MissingAssetError
@@ -45,6 +47,8 @@ def load(
     variables: Sequence[str] | None = None,
     extra_collections: Mapping[str, Any] | None = None,
     on_read_error: str | None = None,
+    speckle: str | None = None,
+    fjord: Any = None,
 ) -> xr.Dataset:
     """Return the scenes of one family over a region, lazily, on the region's one grid.
 
@@ -71,6 +75,12 @@ def load(
         Collections of the run's configuration.
     on_read_error : {"raise", "skip", "flag"}, optional
         Default: the configuration.
+    speckle : {"none", "refined_lee", "multitemporal"}, optional
+        Filter of calibrated radar images: none, within each scene (Lee et al. 1999), or over all dates (Quegan and Yu
+        2001), which is for pixels 3 km and more from a fjord only, as ice moves from date to date. Default: the
+        configuration.
+    fjord : Polygon or MultiPolygon, optional
+        The nearest, in ``region.crs``, where the region has none of its own; asked for with ``multitemporal``.
 
     Returns
     -------
@@ -83,15 +93,19 @@ def load(
     Raises
     ------
     NoItemsError, MissingAssetError, InputError, ConfigError, CatalogError
-        While building; see :func:`icefront_dask.cube.scenes`.
+        While building; see :func:`icefront_dask.cube.scenes`. InputError also for a filter over dates that comes
+        within 3 km of the fjord, or where no fjord is stated.
     ReadError, NotGeoreferencedError
         While computing, for files that cannot be read or placed.
     """
-    options = ReadOptions.resolve(reader=reader, on_read_error=on_read_error)
+    options = ReadOptions.resolve(reader=reader, on_read_error=on_read_error, speckle=speckle)
+    over_dates = options.speckle == OVER_DATES
     found = group_scenes(items, region, family, variables=variables, extra_collections=extra_collections)
     names = variables_of(found, variables)
     geobox = region.geobox(resolution)
-    arrays = _lazy_arrays(found, geobox, names, options)
+    arrays = _lazy_arrays(found, geobox, names, replace(options, speckle="none") if over_dates else options)
+    if over_dates:
+        arrays |= filtered_over_dates({name: arrays[name] for name in names}, found, geobox, region, fjord)
     gaps = xr.Variable(("time",), arrays.pop(_GAPS), dict(GAP_FRACTION))
     calibrations = calibrations_of(found, names)
     geometries = {scene.geometry for scene in found}

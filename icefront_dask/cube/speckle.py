@@ -14,11 +14,13 @@ from scipy import ndimage
 from icefront_dask.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float32]
 
-__all__ = ["FJORD_M", "HALO_PX", "enl", "multitemporal", "refined_lee"]
+__all__ = ["FJORD_M", "HALO_PX", "check_distance", "enl", "multitemporal", "refined_lee"]
 
 FJORD_M = 3_000.0
 HALO_PX = 3
@@ -70,7 +72,28 @@ def refined_lee(power: Floats, looks: float) -> Floats:
     return np.where(valid, out, np.nan).astype(np.float32)
 
 
-def multitemporal(power: Floats, distance_m: npt.NDArray[Any] | None, looks: float) -> Floats:
+def check_distance(distance_m: float | None) -> None:
+    """Refuse pixels that are too near to a fjord for a filter over dates.
+
+    Parameters
+    ----------
+    distance_m : float or None
+        Of the nearest pixel from the fjord, in metres on the ground; None where that is not known.
+
+    Raises
+    ------
+    InputError
+        For less than 3 km, or none.
+    """
+    if distance_m is None or not distance_m >= FJORD_M:
+        where = "no fjord is stated" if distance_m is None else f"the nearest pixel lies at {distance_m:.0f} m"
+        raise InputError(
+            f"no filter over dates within {FJORD_M:.0f} m of a fjord ({where}): ice moves tens of metres a day there; "
+            "use refined_lee, or pixels farther off"
+        )
+
+
+def multitemporal(power: Floats, distance_m: float | None, looks: float | Sequence[float]) -> Floats:
     """Filter speckle over dates (Quegan and Yu 2001), where no front can be near.
 
     A front moves from date to date: over dates it would be drawn where it was, and ice where it is no more.
@@ -78,29 +101,25 @@ def multitemporal(power: Floats, distance_m: npt.NDArray[Any] | None, looks: flo
     Parameters
     ----------
     power : ndarray
-        Dims (time, y, x), float32, linear power, NaN nodata.
-    distance_m : ndarray or None
-        Dims (y, x), float: distance from the fjord.
-    looks : float
-        Equivalent number of looks of one scene.
+        Dims (time, y, x), float32, linear power, NaN nodata, which takes no part and stays.
+    distance_m : float or None
+        As of :func:`check_distance`.
+    looks : float or sequence of float
+        Equivalent number of looks of a scene, or of each.
 
     Returns
     -------
     ndarray
-        Dims (time, y, x), float32.
+        Dims (time, y, x), float32. A pixel depends on its neighbours within :data:`HALO_PX`, of all dates.
 
     Raises
     ------
     InputError
-        Without the distance from the fjord, or where it is less than 3 km anywhere.
+        As :func:`check_distance`.
     """
-    if distance_m is None or not np.min(distance_m) >= FJORD_M:
-        near = "unknown" if distance_m is None else f"{float(np.min(distance_m)):.0f} m"
-        raise InputError(
-            f"no filter over dates within {FJORD_M:.0f} m of a fjord (here the nearest pixel lies at {near}): ice "
-            "moves tens of metres a day there; use refined_lee"
-        )
-    local = np.stack([refined_lee(scene, looks) for scene in power]).astype(np.float64)
+    check_distance(distance_m)
+    each = np.broadcast_to(np.asarray(looks, np.float64), power.shape[:1])
+    local = np.stack([refined_lee(*pair) for pair in zip(power, each, strict=True)]).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(local > 0, power / local, np.nan)
     count = np.isfinite(ratio).sum(axis=0)

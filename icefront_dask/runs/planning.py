@@ -13,6 +13,7 @@ import pandas as pd
 from icefront_dask.catalog import Items, screen, search
 from icefront_dask.change import read_verdicts
 from icefront_dask.config import section
+from icefront_dask.cube import ReadOptions
 from icefront_dask.cube import scenes as group_scenes
 from icefront_dask.errors import ModelMismatchError, NoItemsError, StoreError
 from icefront_dask.models import registry
@@ -200,6 +201,7 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
     if (config.output / "search.json").exists():  # else it may be somebody's folder
         remove_temporary(config.output)
     with using(config.settings()):
+        ReadOptions.resolve().check_single()
         regions = read_regions(config.regions, config.region_names)
         items = _items(config, regions)
         groups, left_out = _screened(config, regions, items, report)

@@ -83,7 +83,14 @@ def write_cube(
         The stored cube, lazy.
     left_out : DataFrame
         Items left out, with the reason.
+
+    Raises
+    ------
+    ConfigError
+        With ``cube.speckle: multitemporal``, as scenes are written one by one.
     """
+    options = ReadOptions.resolve()
+    options.check_single()
     kept, left_out = screen(
         items,
         region,
@@ -96,7 +103,6 @@ def write_cube(
     collections = [collection_for(item, extra_collections) for item in kept.to_dicts()]
     geobox = region.geobox(resolution_m or min(collection.resolution_m for collection in collections))
     names = variables_of(found, variables)
-    options = ReadOptions.resolve()
     with _published(str(out), f"cube {region.name}/{family}") as session:
         store, slots = prepare_store(out, found, region, family, geobox, names, session=session)
         held = tuple(store.open("r").attrs["template"]["variables"])  # of a cube that was there, perhaps more

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 
 from icefront_dask.cube import open_cube
-from icefront_dask.errors import ModelMismatchError, NoItemsError, RunError, StoreError
+from icefront_dask.errors import ConfigError, ModelMismatchError, NoItemsError, RunError, StoreError
 from icefront_dask.fronts import trace_fronts, validate
 from icefront_dask.predict import segment
 from icefront_dask.publish import read_fronts, read_series, read_statistics
@@ -186,6 +186,16 @@ def test_families_without_scenes_are_named(archive, model, tmp_path):
     config = tiny.write_config(tmp_path / "b" / "run.yaml", archive, model, datetime="2012", families=["sentinel-1"])
     with pytest.raises(NoItemsError, match="families sentinel-1"):
         plan(config)
+
+
+def test_settings_of_the_cube_are_refused_before_the_search(archive, model, tmp_path):
+    for cube, message in (
+        ({"speckle": "multitemporal"}, r"no filter over dates within 3000 m of a fjord.*set it to refined_lee or none"),
+        ({"on_read_error": "ignore"}, "on_read_error 'ignore' is not one of raise, skip, flag"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            plan(tiny.write_config(tmp_path / "run.yaml", archive, model, cube=cube))
+    assert not (tmp_path / "out" / "search.json").exists()
 
 
 def test_planning_computes_nothing(archive, model, tmp_path):
