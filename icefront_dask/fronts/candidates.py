@@ -12,7 +12,7 @@ from icefront_dask.fronts import isolate
 from icefront_dask.fronts.ends import front_stretch
 from icefront_dask.fronts.gaps import closed_over_gap, off_gaps
 from icefront_dask.fronts.graph import trace_points
-from icefront_dask.fronts.refine import look_across, oriented, refine, resample, sample
+from icefront_dask.fronts.refine import look_across, oriented, refine, resample
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +29,13 @@ __all__ = ["Scene", "lines_of", "near_lines", "paths"]
 
 _ALIKE_PX = 3.0
 _END_REACH_PX = 6.0
+_BLOCK = 4096  # pixels that are looked round at a time
+_ASIDE_PX = (3.0, 4.5, 6.0)
+_ANGLES = np.arange(8) * np.pi / 8
+# Row and column of places aside of a pixel, by direction, side and distance.
+_ASIDE = np.array(
+    [[[[sign * a * np.sin(t), sign * a * np.cos(t)] for a in _ASIDE_PX] for sign in (-1, 1)] for t in _ANGLES]
+)
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,17 @@ def paths(ridge: Pixels, faint: Pixels, edge: Float, level: Image, scene: Scene)
     points, penalty = ridges, weak
     if len(edge):
         confirmed = near_lines(ridges, [edge], options.support_px)
-        confirmed |= _contrast(level, ridges) >= options.support_contrast
+        doubtful = np.flatnonzero(~confirmed)
+        confirmed[doubtful] = _contrast(level, ridges[doubtful]) >= options.support_contrast
         extra = _edge_pixels(ridges, edge, scene)
         points = np.concatenate([ridges, extra])
         penalty = np.where(confirmed, weak, options.unsupported_penalty)
         penalty = np.concatenate([penalty, np.full(len(extra), options.edge_penalty)])
     if not len(points):
         return []
-    found = [_path(points, penalty, scene), _path(ridges, weak, scene)]
+    found = [_path(points, penalty, scene)]
+    if not (len(points) == len(ridges) and np.array_equal(penalty, weak)):
+        found.append(_path(ridges, weak, scene))
     distinct: list[Pixels] = []
     for path in found:
         if len(path) > 1 and not any(_alike(path, other) for other in distinct):
@@ -96,17 +106,20 @@ def _path(points: Pixels, penalty: Float, scene: Scene) -> Pixels:
 
 def _contrast(level: Image, pixels: Pixels) -> Float:
     """Return the largest difference of the ice output between opposite sides of pixels, 3 to 6 px away."""
-    largest = np.zeros(len(pixels))
-    for angle in np.arange(8) * np.pi / 8:
-        step = np.array([np.sin(angle), np.cos(angle)])
-        sides = []
-        for sign in (-1, 1):
-            places = pixels[:, None, :] + sign * np.array([3.0, 4.5, 6.0])[:, None] * step
-            values = sample(level, places.round()[..., ::-1] + 0.5)
-            count = np.isfinite(values).sum(axis=1)
-            sides.append(np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan))
-        largest = np.fmax(largest, np.abs(sides[1] - sides[0]))
-    return largest
+    blocks = [_contrast_at(level, pixels[k : k + _BLOCK]) for k in range(0, len(pixels), _BLOCK)]
+    return np.concatenate([np.zeros(0), *blocks])
+
+
+def _contrast_at(level: Image, pixels: Pixels) -> Float:
+    height, width = level.shape
+    places = (pixels[:, None, None, None, :] + _ASIDE).round().astype(np.intp)
+    rows, cols = places[..., 0], places[..., 1]
+    inside = (rows >= 0) & (rows < height) & (cols >= 0) & (cols < width)
+    values = level[np.clip(rows, 0, height - 1), np.clip(cols, 0, width - 1)].astype(np.float64)
+    seen = inside & np.isfinite(values)
+    count = seen.sum(axis=-1)
+    mean = np.where(count > 0, np.where(seen, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)
+    return np.fmax(0.0, np.fmax.reduce(np.abs(mean[..., 1] - mean[..., 0]), axis=-1))
 
 
 def _edge_pixels(ridge: Pixels, edge: Float, scene: Scene) -> Pixels:
@@ -117,7 +130,8 @@ def _edge_pixels(ridge: Pixels, edge: Float, scene: Scene) -> Pixels:
     if scene.walls is None and len(ridge):
         keep &= _largest_around(scene.front, pixels, 3) >= options.weak_threshold
     if len(ridge):
-        keep &= KDTree(ridge).query(pixels)[0] > options.support_px + 1
+        farther = options.support_px + 1
+        keep &= KDTree(ridge).query(pixels, distance_upper_bound=farther + 1.0)[0] > farther
     pixels = pixels[keep]
     if scene.walls is not None and len(pixels):
         pixels = pixels[isolate.off_walls(pixels, scene.walls, options.wall_px, options.parallel_px)]
@@ -128,7 +142,8 @@ def near_lines(pixels: Pixels, lines: list[Float], distance: float) -> Mask:
     """Return which pixels (row, column) have their centre within a distance of a vertex of lines (x, y)."""
     if not len(pixels):
         return np.zeros(0, dtype=bool)
-    away = KDTree(np.concatenate(lines)).query(pixels[:, ::-1] + 0.5)[0]
+    # What is farther need not be known.
+    away = KDTree(np.concatenate(lines)).query(pixels[:, ::-1] + 0.5, distance_upper_bound=distance + 1.0)[0]
     near: Mask = away <= distance
     return near
 

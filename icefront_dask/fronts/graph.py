@@ -171,7 +171,7 @@ def trace_points(
     """
     if len(points) == 0:
         return np.empty((0, 2), dtype=np.intp)
-    distinct, first = np.unique(np.asarray(points, dtype=np.intp), axis=0, return_index=True)
+    distinct, first = _distinct(np.asarray(points, dtype=np.intp))
     edges, length = spanning_tree(distinct)
     if known is not None and unknown_cost != 1:
         length = _jumps(distinct, edges, length, known, unknown_cost)
@@ -181,6 +181,14 @@ def trace_points(
     path = distinct[longest_path(len(distinct), edges, weights)]
     ends = (path[[0, -1]] ** 2).sum(axis=1)
     return path if (ends[0], *path[0]) <= (ends[1], *path[-1]) else path[::-1]
+
+
+def _distinct(points: IntArray) -> tuple[IntArray, IntArray]:
+    """Return what ``np.unique(points, axis=0, return_index=True)`` does, in a fraction of its time."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    key = (points[:, 0] - low[0]) * (high[1] - low[1] + 1) + points[:, 1] - low[1]
+    first = np.unique(key, return_index=True)[1].astype(np.intp)
+    return points[first], first
 
 
 def _jumps(

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
@@ -211,9 +212,31 @@ def separated(lines: list[Float], ends: tuple[tuple[float, float], tuple[float, 
     pixels = np.floor(np.concatenate(lines)[:, ::-1]).astype(np.intp)
     barred = np.clip((pixels[:, None] + around).reshape(-1, 2), 0, limit)
     barrier[barred[:, 0], barred[:, 1]] = True
-    labels, _ = ndimage.label(walls.fjord & ~barrier)
-    first, second = (labels[tuple(np.clip(np.floor(end).astype(np.intp), 0, limit))] for end in ends)
-    return bool(first != second or first == 0)
+    first, second = (tuple(np.clip(np.floor(end).astype(np.intp), 0, limit)) for end in ends)
+    return not _joined(walls.fjord & ~barrier, first, second)
+
+
+def _joined(free: Mask, first: tuple[int, ...], second: tuple[int, ...]) -> bool:
+    """Return whether a way over the 4 neighbours leads from one pixel to another.
+
+    Runs along rows stand for their pixels: they are few, so that no image is labelled.
+    """
+    if not (free[first] and free[second]):
+        return False
+    stride = free.shape[1] + 1
+    flat = np.pad(free, ((0, 0), (1, 0))).ravel()
+    change = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts, stops = change[::2], np.append(change, len(flat))[1::2]
+    begin = np.searchsorted(stops, starts - stride, side="right")
+    count = np.searchsorted(starts, stops - stride, side="left") - begin
+    below = np.repeat(np.arange(len(starts)), count)
+    above = np.arange(len(below)) + np.repeat(begin - np.cumsum(count) + count, count)
+    graph = coo_array((np.ones(len(below), dtype=bool), (below, above)), shape=(len(starts), len(starts)))
+    piece = connected_components(graph, directed=False)[1]
+    a, b = (
+        piece[np.searchsorted(starts, row * stride + column + 1, side="right") - 1] for row, column in (first, second)
+    )
+    return bool(a == b)
 
 
 def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,32 +92,44 @@ def smooth_line(values: Float, sigma: float) -> Float:
 
 def sample(image: npt.NDArray[Any], xy: Float) -> Float:
     """Return bilinear values at points (…, 2), NaN outside and wherever a NaN takes part."""
-    return _sampled([image], xy)[0]
+    return _sampled([image], xy[..., 0], xy[..., 1])[0]
 
 
-def _sampled(images: Sequence[npt.NDArray[Any]], xy: Float) -> list[Float]:
+def _sampled(images: Sequence[npt.NDArray[Any]], x: Float, y: Float) -> list[Float]:
     """Return what :func:`sample` does of several images of one shape at the same points."""
     height, width = images[0].shape
-    x, y = xy[..., 0] - 0.5, xy[..., 1] - 0.5
-    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    c, r = np.minimum(x.astype(np.intp), max(width - 2, 0)), np.minimum(y.astype(np.intp), max(height - 2, 0))
+    x, y = x - 0.5, y - 0.5
+    inside = None
+    if not (_all_within(x, width - 1) and _all_within(y, height - 1)):
+        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+        x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    c, r = x.astype(np.intp), y.astype(np.intp)
+    if inside is not None:
+        c, r = np.minimum(c, max(width - 2, 0)), np.minimum(r, max(height - 2, 0))
     u, v = x - c, y - r
-    first, right, down = r * width + c, int(width > 1), width if height > 1 else 0
+    shares = (1 - u, u), (1 - v, v)
+    right, down = int(width > 1), width if height > 1 else 0
+    first = r * width + c
+    corners = first, first + right, first + down, first + (down + right)
     out = []
     for image in images:
         flat = image.ravel()
-        top = _mix(flat.take(first), flat.take(first + right), u)
-        bottom = _mix(flat.take(first + down), flat.take(first + (down + right)), u)
-        out.append(np.where(inside, _mix(top, bottom, v), np.nan))
+        a, b, c_, d = (flat.take(corner) for corner in corners)
+        values = _mix(_mix(a, b, shares[0]), _mix(c_, d, shares[0]), shares[1])
+        out.append(values if inside is None else np.where(inside, values, np.nan))
     return out
 
 
-def _mix(a: npt.NDArray[Any], b: npt.NDArray[Any], share: Float) -> Float:
+def _all_within(values: Float, last: int) -> bool:
+    """Return whether all values lie from 0 up to, but not on, the last one; not so for NaN and for no values."""
+    return values.size > 0 and bool(values.min() >= 0 and values.max() < last)
+
+
+def _mix(a: npt.NDArray[Any], b: npt.NDArray[Any], shares: tuple[Float, Float]) -> Float:
     """Linear, where a NaN with weight 0 does not count."""
-    mixed: Float = a * (1 - share) + b * share
+    mixed: Float = a * shares[0] + b * shares[1]
     if np.isnan(mixed).any():
-        mixed = np.where(share == 0, a, np.where(share == 1, b, mixed))
+        mixed = np.where(shares[1] == 0, a, np.where(shares[1] == 1, b, mixed))
     return mixed
 
 
@@ -157,8 +170,9 @@ def look_across(xy: Float, front: Image, level: Image, *, reach: float, weak: fl
         How far from the line is looked at, at least `reach`.
     """
     offsets = np.arange(-wide, wide + _STEP_PX / 2, _STEP_PX)
-    places = xy[:, None, :] + offsets[None, :, None] * seaward(xy)[:, None, :]
-    ridges, levels = _sampled([front, level], places)
+    normal = seaward(xy)
+    x, y = (xy[:, axis, None] + offsets * normal[:, axis, None] for axis in (0, 1))
+    ridges, levels = _sampled([front, level], x, y)
     # Beside a gap a ridge is cut off, and its centre is not that of the front.
     whole = np.isfinite(ridges[:, np.abs(offsets) <= _WHOLE_PX]).all(axis=1)
     ridge, peak, variance = _ridge(np.nan_to_num(ridges, nan=0.0), offsets, reach, weak)
@@ -194,11 +208,9 @@ def _ridge(values: Float, offsets: Float, reach: float, weak: float) -> tuple[Fl
 
 
 def _connected(mask: npt.NDArray[np.bool_], start: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    """Keep of each row the run of True that holds its start column."""
-    columns = np.arange(mask.shape[1])
-    stop_after = np.where(~mask & (columns > start[:, None]), columns, mask.shape[1]).min(axis=1)
-    stop_before = np.where(~mask & (columns < start[:, None]), columns, -1).max(axis=1)
-    run: npt.NDArray[np.bool_] = (columns > stop_before[:, None]) & (columns < stop_after[:, None])
+    """Keep of each row the run of True that holds its start column, which is True."""
+    before = np.cumsum(~mask, axis=1, dtype=np.int32)
+    run: npt.NDArray[np.bool_] = mask & (before == before[np.arange(len(mask)), start][:, None])
     return run
 
 
@@ -209,9 +221,10 @@ def _moment(weight: Float, values: Float, empty: float) -> Float:
 
 def _crossing(levels: Float, offsets: Float, reach: float) -> Float:
     a, b = levels[:, :-1], levels[:, 1:]
-    falls = (a >= 0.5) & (b < 0.5)
-    share = np.where(falls, (a - 0.5) / np.where(falls, a - b, 1.0), 0.0)
-    at = np.where(falls, offsets[:-1] + share * _STEP_PX, np.inf)
+    row, column = np.nonzero((a >= 0.5) & (b < 0.5))
+    high, low = a[row, column], b[row, column]
+    at = np.full(a.shape, np.inf)
+    at[row, column] = offsets[column] + (high - 0.5) / (high - low) * _STEP_PX
     nearest = np.abs(at).argmin(axis=1)
     found = at[np.arange(len(at)), nearest]
     return np.where(np.abs(found) <= reach, found, np.nan)
@@ -327,19 +340,24 @@ def without_loops(xy: Float, longest: int = 60) -> Float:
 def _first_loop(xy: Float, longest: int) -> tuple[int, int, Float] | None:
     """Return the first two segments of a line that cross and where, None for a line without loops."""
     step = np.diff(xy, axis=0)
-    best: tuple[int, int, Float] | None = None
-    for lag in range(2, min(longest, len(step) - 1) + 1):
-        p, u, q, v = xy[: len(step) - lag], step[:-lag], xy[lag:-1], step[lag:]
-        cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-        safe = np.where(cross == 0, 1.0, cross)
-        gap = q - p
-        s = (gap[:, 0] * v[:, 1] - gap[:, 1] * v[:, 0]) / safe
-        t = (gap[:, 0] * u[:, 1] - gap[:, 1] * u[:, 0]) / safe
-        hits = np.flatnonzero((cross != 0) & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1))
-        if len(hits) and (best is None or hits[0] < best[0]):
-            i = int(hits[0])
-            best = (i, i + lag, p[i] + s[i] * u[i])
-    return best
+    if len(step) < 3:
+        return None
+    # Segments cross only where they begin within the sum of their lengths.
+    reach = 2 * float(np.hypot(step[:, 0], step[:, 1]).max())
+    near = KDTree(xy[:-1]).query_pairs(reach * (1 + 1e-9), output_type="ndarray")
+    lag = near[:, 1] - near[:, 0]
+    i, j = near[(lag >= 2) & (lag <= longest)].T
+    p, u, q, v = xy[i], step[i], xy[j], step[j]
+    cross = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    safe = np.where(cross == 0, 1.0, cross)
+    gap = q - p
+    s = (gap[:, 0] * v[:, 1] - gap[:, 1] * v[:, 0]) / safe
+    t = (gap[:, 0] * u[:, 1] - gap[:, 1] * u[:, 0]) / safe
+    hits = np.flatnonzero((cross != 0) & (s >= 0) & (s <= 1) & (t >= 0) & (t <= 1))
+    if not len(hits):
+        return None
+    first = hits[np.lexsort((j[hits], i[hits]))[0]]
+    return int(i[first]), int(j[first]), p[first] + s[first] * u[first]
 
 
 def _smoothed(target: Float, smooth_px: float, largest: float) -> Float:

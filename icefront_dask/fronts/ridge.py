@@ -27,6 +27,8 @@ __all__ = ["FAINT_PX", "bounding_slices", "grown", "ridge_pixels", "ridge_pixels
 FAINT_PX = 8  # shorter pieces of a faint ridge are noise
 
 _HOLE_PX = 16  # holes up to this size in the thresholded ridge are noise and would make loops of the skeleton
+_CELL_PX = 32
+_MOST_APART = 64  # windows of their own cost more than they save
 _TRUNCATE = 3.0
 _FRAME_PX = 4
 _REACH_PX = 64  # first width of what is read round a part for its skeleton
@@ -203,7 +205,46 @@ def within(window: Window, wide: Window) -> Window:
 
 
 def _skeleton(ridge: Mask, min_px: int) -> npt.NDArray[np.intp]:
-    return _without_specks(np.argwhere(skeletonize(_closed(ridge))), min_px)
+    windows = _apart(ridge)
+    found = [
+        np.argwhere(skeletonize(_closed(own))) + np.array([window[0].start, window[1].start]) for window, own in windows
+    ]
+    pixels = np.concatenate([np.empty((0, 2), dtype=np.intp), *found])
+    if len(windows) > 1:
+        pixels = pixels[np.lexsort((pixels[:, 1], pixels[:, 0]))]
+    return _without_specks(pixels, min_px)
+
+
+def _apart(ridge: Mask) -> list[tuple[Window, Mask]]:
+    """Return windows of a mask and what of it lies in them, so far apart that each can be thinned by itself.
+
+    Neither thinning nor a hole reaches over a whole cell without ridge, nor beyond what is left free round a window.
+    """
+    whole = [((slice(0, ridge.shape[0]), slice(0, ridge.shape[1])), ridge)]
+    starts = [np.arange(0, side, _CELL_PX) for side in ridge.shape]
+    cells = np.logical_or.reduceat(np.logical_or.reduceat(ridge, starts[1], axis=1), starts[0], axis=0)
+    labels, count = ndimage.label(cells, structure=np.ones((3, 3), dtype=bool))
+    if not 0 < count <= _MOST_APART:
+        return whole if count else []
+    windows = []
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        window = grown(
+            (
+                slice(box[0].start * _CELL_PX, box[0].stop * _CELL_PX),
+                slice(box[1].start * _CELL_PX, box[1].stop * _CELL_PX),
+            ),
+            _HOLE_PX + 1,
+            ridge.shape,
+        )
+        others = ridge[window] & _spread((labels != number) & (labels > 0), window)
+        windows.append((window, ridge[window] & ~others))
+    return windows
+
+
+def _spread(cells: Mask, window: Window) -> Mask:
+    """Return a mask of cells on the pixels of a window."""
+    rows, columns = (np.arange(axis.start, axis.stop) // _CELL_PX for axis in window)
+    return cells[rows[:, None], columns]
 
 
 def _closed(ridge: Mask) -> Mask:

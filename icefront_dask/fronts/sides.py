@@ -128,7 +128,7 @@ def find_sides(
 def fill(ice: Float, known: Mask, domain: Mask, reach: int) -> Float:
     """Return the ice output in the domain with small gaps filled by the mean of what is known within reach."""
     use = known & domain
-    level = np.where(use, ice, np.float32(np.nan)).astype(np.float32)
+    level = np.where(use, ice, np.float32(np.nan)).astype(np.float32, copy=False)
     if reach > 0 and (domain & ~known).any():
         size = 2 * reach + 1
         weight = ndimage.uniform_filter(use.astype(np.float32), size, mode="constant")

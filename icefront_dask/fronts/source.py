@@ -80,8 +80,9 @@ class Source:
         if part.elevation_m is not None:
             high = np.nan_to_num(part.elevation_m, nan=-np.inf) > self.land_elevation_m
             ice = np.where(high, np.float32(1), ice)
-        nothing = np.float32(np.nan)
-        return Views(np.where(known, ice, nothing), np.where(known, front, nothing), known, part.domain, part.cloud)
+        if not known.all():
+            ice, front = (np.where(known, values, np.float32(np.nan)) for values in (ice, front))
+        return Views(ice, front, known, part.domain, part.cloud)
 
 
 def _probability(values: npt.NDArray[Any]) -> Image:

@@ -296,6 +296,17 @@ def test_lines_separate_inland_from_the_sea():
     assert not isolate.separated([right], ends, walls)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.tuples(st.integers(1, 40), st.integers(1, 40)), st.floats(0.3, 1.0))
+def test_places_are_joined_as_labels_say(seed, shape, share):
+    rng = np.random.default_rng(seed)
+    free = rng.random(shape) < share
+    labels = label(free)[0]
+    for _ in range(20):
+        first, second = (tuple(rng.integers(0, shape)) for _ in range(2))
+        assert isolate._joined(free, first, second) == bool(labels[first] == labels[second] != 0)
+
+
 def test_ends_reach_the_wall_if_it_is_near():
     walls = isolate.Walls(channel(SHAPE, 20.0))
     near = np.column_stack([np.arange(33.0, 60.0), np.full(27, 40.0)])

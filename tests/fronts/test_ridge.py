@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import label
+from scipy.ndimage import gaussian_filter, label
+from skimage.morphology import skeletonize
 
 from icefront_dask.fronts.ridge import _HOLE_PX, _without_holes, bounding_slices, ridge_pixels
 from tests.fronts.scenes import level_edge
@@ -61,3 +62,24 @@ def test_holes_are_those_of_labels_of_the_whole_grid(seed, shape, density):
     small = np.bincount(labels.ravel(), minlength=1) <= _HOLE_PX
     small[0] = False
     assert np.array_equal(_without_holes(mask), mask | small[labels])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**31),
+    st.tuples(st.integers(1, 260), st.integers(1, 260)),
+    st.sampled_from([0.0, 1.0, 3.0, 8.0]),
+    st.sampled_from([0.7, 0.95, 0.995]),
+)
+def test_pieces_far_apart_are_thinned_as_in_one_image(seed, shape, width, share):
+    """Specks, ridges and areas, at the rim of the grid as well."""
+    front = gaussian_filter(np.random.default_rng(seed).random(shape), width)
+    mask = front > np.quantile(front, share)
+    labels = label(~mask)[0]
+    small = np.bincount(labels.ravel(), minlength=1) <= _HOLE_PX
+    small[0] = False
+    whole = np.argwhere(skeletonize(mask | small[labels])) if mask.any() else np.empty((0, 2))
+    (pixels,) = ridge_pixels(
+        mask.astype(np.float32), np.ones(shape, bool), thresholds=(0.5,), smooth_px=0.0, min_px=(1,)
+    )
+    assert np.array_equal(pixels, whole)
