@@ -11,7 +11,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["duplicates"]
+__all__ = ["baseline", "duplicates"]
 
 _LANDSAT = re.compile(r"^(L[COTEM]0\d)_L\w{3}_(\d{6})_(\d{8})_(?:(\d{8})_)?\d\d_(RT|T1|T2)")
 _OPERA = re.compile(r"^OPERA_L2_RTC-S1_(T\d{3}-\d{6}-IW\d)_(\d{8}T\d{6})Z_(\d{8}T\d{6})Z_(S1[A-D])_\d+_v([\d.]+)")
@@ -26,8 +26,8 @@ def duplicates(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any]) ->
     Landsat: same satellite, path, row and date in one collection; tier 1 goes before tier 2 and real time,
     then the newest processing. OPERA: the same burst, time and satellite; the newest version, then processing,
     stays. Other radar: same platform, absolute orbit, data take and polarisations, starts
-    within a second and the same footprint, in one collection; the newest processing stays. Items which
-    state too little are kept.
+    within a second and the same footprint, in one collection; the newest baseline stays, see :func:`baseline`, then the
+    newest processing. Items which state too little are kept.
 
     Parameters
     ----------
@@ -54,6 +54,19 @@ def duplicates(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any]) ->
     return repeated
 
 
+def baseline(item: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the version of the processor that made an item, as ``(3, 40)``; empty where the item does not say.
+
+    Of STAC's processing extension: ``processing:version``, else the ground segment's entry in ``processing:software``
+    (``Sentinel-1 IPF``).
+    """
+    properties = item.get("properties") or {}
+    software = properties.get("processing:software")
+    listed = software.items() if isinstance(software, dict) else ()
+    stated = properties.get("processing:version") or next((v for name, v in listed if "IPF" in str(name)), "")
+    return tuple(int(part) for part in re.findall(r"\d+", str(stated)))
+
+
 def _key(item: Mapping[str, Any]) -> tuple[Any, ...] | None:
     properties = item.get("properties") or {}
     if match := _LANDSAT.match(str(item.get("id", ""))):
@@ -74,9 +87,10 @@ def _rank(item: Mapping[str, Any]) -> tuple[Any, ...]:
     match, burst = _LANDSAT.match(str(item.get("id", ""))), _OPERA.match(str(item.get("id", "")))
     tier = _TIERS[match.group(5)] if match else 0
     stamp = match.group(4) if match else f"{burst.group(5)} {burst.group(3)}" if burst else None
-    processed = stamp or properties.get("s1:processing_datetime") or ""
+    processed = stamp or properties.get("s1:processing_datetime") or properties.get("processing:datetime") or ""
     return (
         tier,
+        baseline(item),
         str(processed),
         str(properties.get("updated") or properties.get("created") or ""),
         str(item["id"]),

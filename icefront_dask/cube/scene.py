@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from icefront_dask.catalog.duplicates import baseline
 from icefront_dask.catalog.hrefs import check_local, is_url
 from icefront_dask.catalog.overpasses import overpasses, pass_of, track_of
 from icefront_dask.config import section
@@ -100,7 +101,7 @@ class Scene:
     calibration : str
         gamma0 | sigma0 | reflectance | uncalibrated.
     sources : tuple of Source
-        In order of precedence: by time, then id.
+        In order of precedence: the newest baseline, then by time and id.
     """
 
     scene_id: str
@@ -223,6 +224,7 @@ class _Parsed:
         self.collection = collection
         self.platform = str(collection.platform or p.get("platform") or "").lower()
         self.sensor = str(collection.sensor or "")
+        self.baseline = baseline(item)
         self.direction = str(p.get("sat:orbit_state") or "").lower()
         self.orbit = track_of(self.id, p)
         self.source = _source(item, collection, variables, self.time, radar)
@@ -308,7 +310,7 @@ def _looks(item: Mapping[str, Any]) -> float:
 
 
 def _overpasses(parsed: Sequence[_Parsed]) -> list[list[_Parsed]]:
-    """Group items by overpass, each group sorted by time, then id."""
+    """Group items by overpass, each sorted by time, then id."""
     numbers = overpasses([p.key for p in parsed], np.array([p.time for p in parsed]))
     groups: dict[int, list[_Parsed]] = {}
     for number, p in zip(numbers.tolist(), parsed, strict=True):
@@ -317,6 +319,7 @@ def _overpasses(parsed: Sequence[_Parsed]) -> list[list[_Parsed]]:
 
 
 def _scene(group: list[_Parsed]) -> Scene:
+    """Make a scene of items that are sorted by time, then id."""
     first = group[0]
     ids = tuple(sorted(p.id for p in group))
     if len(set(ids)) != len(ids):
@@ -335,7 +338,7 @@ def _scene(group: list[_Parsed]) -> Scene:
         geometry=first.collection.geometry,
         geolocation_sigma_m=max(p.collection.geolocation_sigma_m for p in group),
         calibration=first.collection.calibration,
-        sources=tuple(p.source for p in group),
+        sources=tuple(p.source for p in sorted(group, key=lambda p: p.baseline, reverse=True)),
     )
 
 

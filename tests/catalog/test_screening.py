@@ -148,6 +148,10 @@ def test_nothing_left_names_the_cause():
     assert (len(kept), len(left_out)) == (0, 1)
 
 
+def ipf(version):
+    return {"processing:software": {"Sentinel-1 IPF": version}}
+
+
 DUPLICATES = [
     # (items, kept)
     (
@@ -180,6 +184,18 @@ DUPLICATES = [
             rtc("2018-06-02", name="b", platform="SENTINEL-1B"),
         ],
         {1, 3, 4, 5, 6, 7},
+    ),
+    (
+        [
+            rtc("2018-06-02", name="a", created="2022-06-03T00:00:00Z", **ipf("002.91")),
+            rtc("2018-06-02", name="b", created="2021-06-03T00:00:00Z", **ipf("003.40")),
+            rtc("2018-06-02", name="c", created="2023-06-03T00:00:00Z"),
+            rtc("2018-06-02", orbit=22_001, name="d", **{"processing:version": "10.2"}),
+            rtc("2018-06-02", orbit=22_001, name="e", **{"processing:version": "9.10"}),
+            rtc("2018-06-02", orbit=22_002, name="f", **{"processing:datetime": "2022-06-03T00:00:00Z"}),
+            rtc("2018-06-02", orbit=22_002, name="g", **{"processing:datetime": "2021-06-03T00:00:00Z"}),
+        ],
+        {1, 3, 5},
     ),
     (
         [

@@ -58,6 +58,22 @@ def test_slices_of_one_datatake_are_one_scene():
     assert first.variables == ("hh", "hv")
 
 
+def test_where_slices_overlap_the_newest_baseline_lies_on_top():
+    """The data take was cut into other slices when it was processed again."""
+    slices = [
+        s1(name, f"2018-06-02T20:15:{second}Z", **{"processing:software": {"Sentinel-1 IPF": version}})
+        for name, second, version in (
+            ("a", 32, "002.91"),
+            ("b", 42, "003.40"),
+            ("c", 57, "002.91"),
+            ("d", 50, "003.40"),
+        )
+    ]
+    (scene,) = scenes(slices)
+    assert [source.item_id for source in scene.sources] == ["b", "d", "a", "c"]
+    assert (scene.item_ids, scene.time) == (("a", "b", "c", "d"), np.datetime64("2018-06-02T20:15:32", "ns"))
+
+
 @pytest.mark.parametrize(
     "change",
     [
