@@ -57,15 +57,15 @@ class Peak:
             layer = torch.nn.Conv2d(width, width, 3, padding=1, bias=False)
             source = torch.randn(1, width, SIDE, SIDE)
             if find_spec("openvino") is not None:
-                for precision in ("f32", "bf16"):
-                    run = _openvino(layer, source, precision, threads)
+                for precision, hint in (("fp32", "f32"), ("bf16", "bf16"), ("fp16", "f16")):
+                    run = _openvino(layer, source, hint, threads)
                     self.candidates[f"conv{width}-openvino-{precision}"] = (run, gflop)
-            for dtype in (torch.float32, torch.bfloat16):
+            for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
                 own = torch.nn.Conv2d(width, width, 3, padding=1, bias=False)
                 own = own.to(dtype, memory_format=torch.channels_last)
                 image = source.to(dtype, memory_format=torch.channels_last)
                 run = _eager(own, image)
-                self.candidates[f"conv{width}-torch-{str(dtype)[6:]}"] = (run, gflop)
+                self.candidates[f"conv{width}-torch-{precision}"] = (run, gflop)
 
     def measure(self) -> None:
         """Measure all; called before, between and after what is compared with it."""
@@ -76,13 +76,25 @@ class Peak:
     @property
     def best(self) -> tuple[str, float]:
         """Name and GFLOP/s, medians over the times it was measured."""
-        name = max(self.rates, key=lambda key: statistics.median(self.rates[key]))
-        return name, statistics.median(self.rates[name])
+        return self.best_of("")
+
+    def best_of(self, precision: str) -> tuple[str, float]:
+        """As `best`, among the convolutions of one precision: fp32, bf16 or fp16."""
+        medians = {name: statistics.median(rates) for name, rates in self.rates.items() if name.endswith(precision)}
+        name = max(medians, key=lambda key: medians[key])
+        return name, medians[name]
 
     def report(self) -> dict[str, object]:
         name, rate = self.best
         spread = (max(self.rates[name]) - min(self.rates[name])) / rate
-        return {"best": name, "gflop_per_s": round(rate), "spread": round(spread, 3), "measured": len(self.rates[name])}
+        precisions = sorted({key.rsplit("-", 1)[1] for key in self.rates})
+        return {
+            "best": name,
+            "gflop_per_s": round(rate),
+            "spread": round(spread, 3),
+            "measured": len(self.rates[name]),
+            "by_precision": {precision: round(self.best_of(precision)[1]) for precision in precisions},
+        }
 
 
 def _eager(layer: torch.nn.Module, image: torch.Tensor) -> Callable[[], object]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-WHOLE = {"tta": "none", "passes": "fine"}
-"""One member and every pixel once, so that the arithmetic is known."""
+WHOLE = {"tta": "none", "passes": "fine", "levels": [1]}
+"""One member, one level and every pixel once, so that the arithmetic is known."""
 
 
 def gflop_per_pixel(model: str) -> float:

@@ -12,7 +12,7 @@ import statistics
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from _scenes import WHOLE, chosen, scene
 
 from icefront_dask.models import registry
 from icefront_dask.predict import get_model, predict_scene, resolve_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIDE, SCENES, ROUNDS = 2048, 4, 5
 
@@ -74,21 +77,24 @@ def measure() -> dict[str, Any]:
     }
 
 
-def main() -> None:
+BOUNDS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "share of the bare loop >= 0.9": lambda found: found["share_of_bare_loop"] >= 0.9,
+    "GPU busy >= 90 %": lambda found: (found["busy_percent"] or 0) >= 90,
+}
+
+
+def main() -> int:
+    """Print what was measured, the last line as JSON; return the exit status."""
     if not torch.cuda.is_available():
         reason = "no NVIDIA GPU, or no CUDA build of PyTorch"
         print(f"nothing to measure: {reason}")
         print(json.dumps({"benchmark": "bench_gpu", "skipped": reason}))
-        return
+        return 0
     found = {"benchmark": "bench_gpu", **measure()}
-    bounds = {
-        "share of the bare loop >= 0.9": found["share_of_bare_loop"] >= 0.9,
-        "GPU busy >= 90 %": (found["busy_percent"] or 0) >= 90,
-    }
-    found["broken"] = [name for name, holds in bounds.items() if not holds]
+    found["broken"] = [name for name, holds in BOUNDS.items() if not holds(found)]
     print(json.dumps(found))
-    sys.exit(1 if found["broken"] else 0)
+    return 1 if found["broken"] else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -91,6 +91,7 @@ def broken(found: dict[str, Any], cores: int) -> list[str]:
     if whole := found.get("end_to_end"):
         ways = [whole[f"{cores}x1"], whole[f"1x{cores}"]]
         bounds.append(("end_to_end: share of peak >= 0.80", lambda: max(w["share_of_peak"] for w in ways) >= 0.8))
+        bounds.append(("end_to_end: the default is the better way", lambda: whole["default_over_better"] >= 0.97))
         bounds.append(
             ("end_to_end: scheduler and client <= 3 %", lambda: ways[0]["scheduler_and_client_share"] <= 0.03)
         )
@@ -111,7 +112,7 @@ def broken(found: dict[str, Any], cores: int) -> list[str]:
     if moved := found.get("precision"):
         bounds.append(
             ("precision: reduced only where a front moves < 0.05 px",
-             lambda: moved["accepted"] or moved["auto"].endswith("-fp32"))
+             lambda: moved["auto"].endswith("-fp32") or moved["engines"][moved["auto"]]["accepted"])
         )  # fmt: skip
     return [name for name, holds in bounds if not holds()]
 
