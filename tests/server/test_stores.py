@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import pickle
@@ -9,6 +10,7 @@ import pickle
 import boto3
 import dask.config
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 import requests
@@ -21,11 +23,14 @@ from icefront_dask.catalog.access import Access
 from icefront_dask.catalog.remote import RemoteFile, fetch, forget_files
 from icefront_dask.catalog.sign import signer
 from icefront_dask.catalog.stores import StoreSigner
-from icefront_dask.cube import load
+from icefront_dask.cube import load, open_cube
 from icefront_dask.cube.gdal import open_gtiff
+from icefront_dask.cube.repository import commits, open_repository
 from icefront_dask.errors import CatalogError, ReadError
 from icefront_dask.runs import run
+from icefront_dask.runs.unit import run_unit
 from tests.catalog.builders import HELHEIM, rtc
+from tests.cube import writers
 from tests.runs import tiny
 
 pytestmark = pytest.mark.server
@@ -117,6 +122,25 @@ def test_what_is_not_there(s3):
         pass
 
 
+def plain(path):
+    """Return the text of a file, of its rows where it is a table; bytes of anything else."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        return table.schema.to_string(show_schema_metadata=True) + str(table.to_pylist())
+    return path.read_bytes()
+
+
+def logged(caplog):
+    """Return what was logged; moto's server runs in this process and logs what it is asked."""
+    return "".join(r.getMessage() for r in caplog.records if not r.name.startswith(("werkzeug", "moto", "boto")))
+
+
+def assert_no_secret(kept):
+    for name, content in kept.items():
+        for secret in (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST"):
+            assert (secret if isinstance(content, str) else secret.encode()) not in content, name
+
+
 def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
     """The credentials, and anything signed with them, are in no table, graph, repr, file, error or log."""
     item = rtc("2018-06-02", box(-40, 65, -36, 68), polarisations=("HH",))
@@ -130,25 +154,33 @@ def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
             pass
     assert np.isfinite(computed).any()
     access = Access.resolve()
-    # moto's server runs in this process and logs what it is asked.
-    said = "".join(r.getMessage() for r in caplog.records if not r.name.startswith(("werkzeug", "moto", "boto")))
-    kept = [
-        pickle.dumps(found), pickle.dumps(dict(cube.__dask_graph__())), pickle.dumps(access),
-        pickle.dumps(StoreSigner()), repr(found).encode(), found._repr_html_().encode(), repr(cube).encode(),
-        repr(access).encode(), repr(signer(access)).encode(), repr(RemoteFile("s3://b/a.tif", access)).encode(),
-        str(caught.value).encode(), said.encode(), json.dumps(cube.attrs, default=str).encode(),
-        *(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()),
-    ]  # fmt: skip
-    assert len(kept) > 13
-    for content in kept:
-        for secret in (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST"):
-            assert secret.encode() not in content
+    assert_no_secret(
+        {
+            "items": pickle.dumps(found),
+            "graph": pickle.dumps(dict(cube.__dask_graph__())),
+            "pickles": pickle.dumps([access, StoreSigner()]),
+            "repr": "".join(map(repr, (found, cube, access, signer(access), RemoteFile("s3://b/a.tif", access)))),
+            "html": found._repr_html_(),
+            "error": str(caught.value),
+            "log": logged(caplog),
+            "attrs": json.dumps(cube.attrs, default=str),
+            **{path.name: plain(path) for path in tmp_path.rglob("*") if path.is_file()},
+        }
+    )
     assert Items.from_parquet(next((tmp_path / "cache").glob("*.parquet"))) == found
 
 
-def test_no_secret_is_in_anything_that_a_run_writes(s3, tmp_path, monkeypatch, caplog):
-    """Neither in the run folder (specification, ledger, parts, products) nor in the store that it writes to."""
+def test_no_secret_is_in_anything_that_a_run_writes_or_sends(s3, tmp_path, monkeypatch, caplog):
+    """Neither in the run folder (specification, ledger, parts, products) nor in its store, nor in what workers get."""
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    sent = []
+
+    def do(unit, **how):
+        assert unit.cube.session is not None
+        sent.append(pickle.dumps([*(getattr(unit, field.name) for field in dataclasses.fields(unit)), how]))
+        return run_unit(unit, **how)
+
+    monkeypatch.setattr("icefront_dask.runs.driver.run_unit", do)
     archive = tiny.tiny_archive(tmp_path / "archive")
     client = boto3.client("s3", endpoint_url=s3, region_name="us-west-2")
     items = []
@@ -161,20 +193,32 @@ def test_no_secret_is_in_anything_that_a_run_writes(s3, tmp_path, monkeypatch, c
             item["assets"][key]["href"] = f"s3://{BUCKET}/{name}"
         items.append({**item, "assets": {key: item["assets"][key] for key in ("hh", "hv")}})
     Items.from_dicts(items).to_parquet(tmp_path / "items.parquet")
+    store = f"icechunk+s3://{BUCKET}/cubes"
     config = tiny.write_config(
         tmp_path / "run.yaml", archive, tiny.tiny_model(tmp_path / "models"), source=str(tmp_path / "items.parquet"),
-        families=["sentinel-1"], store=f"icechunk+s3://{BUCKET}/cubes",
+        families=["sentinel-1"], store=store,
     )  # fmt: skip
     with caplog.at_level(logging.DEBUG):
         done = run(config)
-    assert done.done == 2
-    said = "".join(r.getMessage() for r in caplog.records if not r.name.startswith(("werkzeug", "moto", "boto")))
+    assert done.done == len(sent) == 2
     objects = client.list_objects_v2(Bucket=BUCKET, Prefix="cubes/")["Contents"]
-    kept = {str(path): path.read_bytes() for path in done.output.rglob("*") if path.is_file()}
+    kept = {path.relative_to(done.output).as_posix(): plain(path) for path in done.output.rglob("*") if path.is_file()}
     kept |= {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in objects}
-    kept |= {"log": said.encode(), "repr": repr(done).encode(), "plan": pickle.dumps(done.plan.units)}
-    assert {"spec.json", "fronts.parquet", "report.html"} <= {path.rpartition("/")[2] for path in kept}
-    assert any("ledger/" in path for path in kept)
-    for path, content in kept.items():
-        for secret in (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST"):
-            assert secret.encode() not in content, path
+    (branch,) = open_repository(store).list_branches() - {"main"}
+    kept |= {
+        "log": logged(caplog),
+        "repr": repr(done) + done.plan._repr_html_(),
+        "plan": str([dataclasses.asdict(unit) for unit in done.plan.units]),
+        "store": "".join(writers.content(store)) + str(writers.content(store)) + str(open_cube(store).scene_id.values),
+        "commits": str(list(commits(store, branch))),
+        "sent": b"".join(sent),
+    }
+    assert {"spec.json", "fronts.parquet", "report.html"} <= set(kept)
+    # What is looked through can be read: the places of the pixels stand in it, and the bucket of the store.
+    ledger = next(content for path, content in kept.items() if path.startswith("ledger/"))
+    assert done.plan.units[0].scenes[0].scene_id in ledger
+    assert all(items[0]["assets"]["hh"]["href"] in kept[name] for name in ("items.parquet", "plan"))
+    assert items[0]["assets"]["hh"]["href"].encode() in kept["sent"]
+    assert b"cubes" in kept["sent"]
+    assert "pixels_sha256" in kept["commits"]
+    assert_no_secret(kept)
