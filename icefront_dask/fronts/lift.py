@@ -44,6 +44,7 @@ _SCENE_COORDINATES = (
     "relative_orbit",
     "geolocation_sigma_m",
 )
+_OUTPUTS = ("ice", "front", "zone")
 _WINDOW = 8  # scenes in flight at a time: this bounds the memory
 
 
@@ -57,7 +58,9 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     ----------
     prediction : Dataset
         ``ice`` and ``front`` with dims (time, y, x) or (y, x): float in 0 to 1 with NaN for none, or uint8
-        (p = v / 254, 255 none), on a regular grid with a CRS, y descending or ascending. Optional ``quality``
+        (p = v / 254, 255 none), on a regular grid with a CRS, y descending or ascending. Or ``zone`` (uint8: 0
+        unknown, 1 rock, 2 glacier, 3 ocean), with or without them: see
+        :func:`~icefront_dask.fronts.trace.trace_scene`. Optional ``quality``
         (uint16 bits), ``elevation`` (y, x) in metres above sea level, ``hh`` and ``vv`` whose attribute
         ``calibration`` is gamma0 or sigma0 (linear power, for the column ``gamma0_db``), and the scene coordinates
         of a cube along ``time``; without ``scene_id`` scenes are named after their time. Attributes ``model`` and
@@ -76,8 +79,8 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     Raises
     ------
     InputError
-        For missing variables or dims, another dtype, values outside 0 to 1, two scenes with one id, or a
-        fjord that is not on the grid.
+        For missing variables or dims, another dtype, values outside 0 to 1, other zones, two scenes with one id,
+        or a fjord that is not on the grid.
     NotGeoreferencedError
         For data without a CRS.
     GridError
@@ -99,7 +102,7 @@ def trace_fronts(prediction: xr.Dataset, region: Region | None = None, **options
     powers = [
         name for name in CO_POLARISED if name in prediction and prediction[name].attrs.get("calibration") in POWER
     ]
-    names = [*(name for name in ("ice", "front", "quality") if name in prediction), *powers]
+    names = [*(name for name in (*_OUTPUTS, "quality") if name in prediction), *powers]
     dims = ("time", "y", "x") if "time" in prediction.dims else ("y", "x")
     data = prediction[names].transpose(*dims)
     steps = [data.isel(time=i) for i in range(data.sizes["time"])] if "time" in dims else [data]
@@ -125,8 +128,7 @@ def _traced(
     block_px: int,
 ) -> Iterator[gpd.GeoDataFrame]:
     arrays: list[list[Any]] = [
-        [step[name].data if name in step else None for name in ("ice", "front", "quality", *CO_POLARISED)]
-        for step in steps
+        [step[name].data if name in step else None for name in (*_OUTPUTS, "quality", *CO_POLARISED)] for step in steps
     ]
     if not any(is_dask_collection(array) for step in arrays for array in step):
         for scene, step in zip(scenes, arrays, strict=True):
@@ -150,17 +152,18 @@ def _trace_step(
     height: npt.NDArray[Any] | None,
     block_px: int,
 ) -> gpd.GeoDataFrame:
-    ice, front, quality, *powers = arrays
-    valid = np.ones(ice.shape, dtype=bool) if quality is None else ~invalid(quality)
+    ice, front, zone, quality, *powers = arrays
+    valid = np.ones(geobox.shape, dtype=bool) if quality is None else ~invalid(quality)
     traced = trace_scene(
-        _probability("ice", ice),
-        _probability("front", front),
+        None if ice is None else _probability("ice", ice),
+        None if front is None else _probability("front", front),
         valid,
         pixel_size_m=at.pixel_size_m,
         fjord=at.fjord,
         flow=at.flow,
         cloud=None if quality is None else (quality & np.uint16(Quality.CLOUD)) != 0,
         elevation_m=height,
+        zone=zone,
         options=settings,
         block_px=block_px,
     )
@@ -191,19 +194,28 @@ def _probability(name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _check(prediction: xr.Dataset) -> None:
-    if lacking := [name for name in ("ice", "front") if name not in prediction]:
-        raise InputError(f"the prediction lacks {', '.join(lacking)}; segment() makes both")
-    for name in ("ice", "front", "quality"):
+    lacking = [name for name in ("ice", "front") if name not in prediction]
+    if lacking and "zone" not in prediction:
+        raise InputError(f"the prediction lacks {', '.join(lacking)}; segment() makes both (or give zones as zone)")
+    first = _first(prediction)
+    for name in (*_OUTPUTS, "quality"):
         if name not in prediction:
             continue
         array = prediction[name]
         if set(array.dims) - {"time"} != {"y", "x"}:
             raise InputError(f"{name} has the dims {array.dims}; they must be (time, y, x) or (y, x)")
-        if set(array.dims) != set(prediction["ice"].dims):
-            raise InputError(f"{name} has the dims {array.dims}, ice {prediction['ice'].dims}")
+        if set(array.dims) != set(first.dims):
+            raise InputError(f"{name} has the dims {array.dims}, {first.name} {first.dims}")
+        if name == "zone" and array.dtype != np.uint8:
+            raise InputError(f"zone is {array.dtype}; zones are uint8: 0 unknown, 1 rock, 2 glacier, 3 ocean")
         fits = array.dtype.kind in "iu" if name == "quality" else array.dtype == np.uint8 or array.dtype.kind == "f"
         if not fits:
             raise InputError(f"{name} is {array.dtype}; probabilities are float or uint8, quality is uint16")
+
+
+def _first(prediction: xr.Dataset) -> xr.DataArray:
+    """Return the output that says what the grid is."""
+    return prediction[next(name for name in _OUTPUTS if name in prediction)]
 
 
 def _check_elevation(prediction: xr.Dataset) -> None:
@@ -212,7 +224,7 @@ def _check_elevation(prediction: xr.Dataset) -> None:
 
 
 def _geobox(prediction: xr.Dataset) -> Any:
-    geobox = prediction["ice"].odc.geobox
+    geobox = _first(prediction).odc.geobox
     if geobox is None or not all(_regular(prediction[name].to_numpy()) for name in ("y", "x")):
         raise GridError("y and x of the prediction are no regular grid; resample it to one")
     if geobox.crs is None:

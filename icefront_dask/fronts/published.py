@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Pixels: TypeAlias = npt.NDArray[np.intp]
     LookAgain: TypeAlias = Callable[[slice, slice], tuple[Image, Image]]
 
-__all__ = ["PublishedLine", "caffe_published", "calfin_published"]
+__all__ = ["PublishedLine", "caffe_published", "calfin_published", "zones_of"]
 
 _THRESHOLD = 0.33
 _LEAST_PIXELS = 4
@@ -143,9 +143,12 @@ def _ranked(found: list[_Candidate]) -> list[int]:
     )
 
 
-def caffe_published(ice: Image, fjord: Mask, pixel_size_m: float) -> list[PublishedLine]:
-    """Return the fronts of a scene by CaFFe's rules from its zones: ice in the fjord, ocean, rock outside the fjord."""
-    known = np.isfinite(ice)
+def caffe_published(zone: npt.NDArray[np.uint8], fjord: Mask, pixel_size_m: float) -> list[PublishedLine]:
+    """Return the fronts of a scene as CaFFe finds them in its zones, those in the fjord."""
+    return [PublishedLine(line, Reason.NONE) for line in caffe_lines(caffe_front(zone, pixel_size_m) & fjord)]
+
+
+def zones_of(ice: Image, fjord: Mask) -> npt.NDArray[np.uint8]:
+    """Return the zones that an ice output implies: glacier and ocean in the fjord, rock outside it."""
     zone = np.where(fjord, np.where(ice >= 0.5, GLACIER, OCEAN), ROCK)
-    zone = np.where(known, zone, UNKNOWN).astype(np.uint8)
-    return [PublishedLine(line, Reason.NONE) for line in caffe_lines(caffe_front(zone, pixel_size_m))]
+    return np.where(np.isfinite(ice), zone, UNKNOWN).astype(np.uint8)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Image: TypeAlias = npt.NDArray[np.float32]
     Window: TypeAlias = tuple[slice, slice]
 
-__all__ = ["Source", "Views"]
+__all__ = ["Source", "Views", "probability"]
 
 
 class Views(NamedTuple):
@@ -75,7 +75,7 @@ class Source:
     def views(self, window: Window | None = None) -> Views:
         """Return what a window shows, all of the scene by default."""
         part = self if window is None else self.cut(window)
-        ice, front = _probability(part.ice), _probability(part.front)
+        ice, front = probability(part.ice), probability(part.front)
         known = part.valid & np.isfinite(ice) & np.isfinite(front)
         if part.elevation_m is not None:
             high = np.nan_to_num(part.elevation_m, nan=-np.inf) > self.land_elevation_m
@@ -85,7 +85,8 @@ class Source:
         return Views(ice, front, known, part.domain, part.cloud)
 
 
-def _probability(values: npt.NDArray[Any]) -> Image:
+def probability(values: npt.NDArray[Any]) -> Image:
+    """Return probabilities as float32, NaN where there is none."""
     if values.dtype == np.uint8:
         from icefront_dask.predict.encode import from_uint8  # its package loads torch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,12 +17,13 @@ from icefront_dask.fronts.follow import follow, off_walls
 from icefront_dask.fronts.judged import TracedFront, measured, published
 from icefront_dask.fronts.large import PART_PX, trace_large
 from icefront_dask.fronts.options import FrontOptions, resolve
-from icefront_dask.fronts.published import caffe_published, calfin_published
+from icefront_dask.fronts.published import caffe_published, calfin_published, zones_of
 from icefront_dask.fronts.refine import oriented, resample
 from icefront_dask.fronts.ridge import FAINT_PX, bounding_slices, ridge_pixels
 from icefront_dask.fronts.sides import find_sides
 from icefront_dask.fronts.source import Source
 from icefront_dask.fronts.status import Reason, Status
+from icefront_dask.fronts.zoned import Zoned, piece_of_zones, trace_zones, zoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,8 +42,8 @@ _MARGIN_PX = 24  # kept round the fjord
 
 
 def trace_scene(
-    ice: Outputs,
-    front: Outputs,
+    ice: Outputs | None,
+    front: Outputs | None,
     valid: Mask,
     *,
     pixel_size_m: float,
@@ -49,6 +51,7 @@ def trace_scene(
     flow: Flow | Sequence[Flow] | None = None,
     cloud: Mask | None = None,
     elevation_m: npt.NDArray[np.floating[Any]] | None = None,
+    zone: npt.NDArray[np.uint8] | None = None,
     look_again: LookAgain | None = None,
     options: FrontOptions | Mapping[str, Any] | None = None,
     block_px: int | None = None,
@@ -63,10 +66,15 @@ def trace_scene(
     place and judged. A line that is not accepted is looked at again, where that can be done, and the better of both
     stays. With ``method: calfin`` or ``caffe`` the lines are those of the published post-processing.
 
+    With zones and no front output the front is where the glacier that holds the flowlines' inland ends meets the
+    ocean that holds their seaward ends, also across 3 unknown pixels (`icefront_dask.fronts.zoned`). With zones and
+    a front output the zones stand for the ice output, and both are traced as above.
+
     Parameters
     ----------
     ice, front : (H, W) float32 or uint8 ndarray
         P(land or ice) and P(within 1.5 px of the front), 0 to 1, NaN where there is none; as bytes v / 254, 255 none.
+        With zones either may be None.
     valid : (H, W) bool ndarray
         Pixels with data.
     pixel_size_m : float
@@ -79,6 +87,9 @@ def trace_scene(
         Cloudy pixels; they lower the confidence.
     elevation_m : (H, W) ndarray, optional
         Height above sea level; what lies above ``land_elevation_m`` is no ocean. NaN where it is not known.
+    zone : (H, W) uint8 ndarray, optional
+        0 unknown, 1 rock (where no front can be), 2 glacier, 3 ocean. They decide what is glacier and ocean; `ice`
+        places the boundary between two pixels. Without `ice` the uncertainty of a front is not known, NaN.
     look_again : callable, optional
         Returns P(ice) and P(front) of the given rows and columns, a square, predicted from them alone.
     options : FrontOptions or mapping, optional
@@ -98,11 +109,21 @@ def trace_scene(
     Raises
     ------
     InputError
-        For arrays of different shapes or no pixels, or a pixel size that is not positive.
+        For arrays of different shapes or no pixels, a pixel size that is not positive, other zones than these, an
+        output that is missing without zones, or no front output for ``method: calfin``.
     ConfigError
         For an unknown option.
     """
     settings = resolve(options)
+    zones = None
+    if zone is not None:
+        zones = zoned(zone, ice, front, np.asarray(valid, dtype=bool), fjord)
+        ice, front = zones.ice, zones.front
+        fjord = fjord if settings.method == "caffe" else zones.fjord  # its rules know no rock
+        if settings.method == "calfin" and not zones.with_front:
+            raise InputError("method calfin traces the front output, and there are zones alone; take outputs or caffe")
+    if ice is None or front is None:
+        raise InputError(f"there is no {'ice' if ice is None else 'front'} output; give both, or zones")
     _check(ice, front, valid, fjord, cloud, pixel_size_m)
     masks = {
         name: None if mask is None else np.asarray(mask, dtype=bool)
@@ -123,17 +144,19 @@ def trace_scene(
     source = whole.cut(window)
     top, left = window[0].start, window[1].start
     flows = tuple(((a[0] - top, a[1] - left), (b[0] - top, b[1] - left)) for a, b in _flows(flow))
-    if not published_form and block_px is not None and max(source.shape) > block_px:
+    alone = zones is not None and not zones.with_front
+    if not (published_form or alone) and block_px is not None and max(source.shape) > block_px:
         traced = trace_large(source, flows, pixel_size_m, settings, part_px=min(block_px, PART_PX))
     else:
         scene = _scene(source, flows, pixel_size_m, settings)
         if scene is None:
             return [TracedFront.none(Status.FAILED, Reason.NO_VALID_PIXELS)]
+        scene = dataclasses.replace(scene, silent=alone)
         if published_form:
-            return _published(scene, look_again)
-        traced = _trace(scene)
+            return _published(scene, look_again, zones)
+        traced = trace_zones(scene, graded=zones.graded) if zones is not None and alone else _trace(scene)
     traced = [dataclasses.replace(one, xy=one.xy + np.array([left, top])) for one in traced]
-    if look_again is not None and settings.second_look:
+    if look_again is not None and settings.second_look and not alone:
         masks |= {"elevation_m": elevation_m}
         traced = [_second_look(one, look_again, valid, masks, pixel_size_m, settings, block_px) for one in traced]
     fronts = [one for one in traced if one.status is not Status.NO_FRONT]
@@ -183,14 +206,16 @@ def _second_look(
     return dataclasses.replace(found, xy=found.xy + np.array([crop[1].start, crop[0].start]))
 
 
-def _published(scene: Scene, look_again: LookAgain | None) -> list[TracedFront]:
+def _published(scene: Scene, look_again: LookAgain | None, zones: Zoned | None) -> list[TracedFront]:
     """Return the lines of a published method, measured as all others are."""
     if scene.options.method == "calfin":
         lines = calfin_published(scene.ice, scene.front, scene.domain, look_again)
     else:
-        lines = caffe_published(scene.ice, scene.domain, scene.pixel_size_m)
+        zone = zones_of(scene.ice, scene.domain) if zones is None else zones.zone
+        lines = caffe_published(zone, scene.domain, scene.pixel_size_m)
+    measure = measured if zones is None or zones.with_front else partial(piece_of_zones, graded=zones.graded)
     traced = [
-        published(measured(oriented(resample(line.xy), scene.ice), scene.ice, scene), line.reason, scene.options)
+        published(measure(oriented(resample(line.xy), scene.ice), scene.ice, scene), line.reason, scene.options)
         for line in lines
     ]
     return traced or [TracedFront.none(Status.NO_FRONT, Reason.NO_RIDGE)]

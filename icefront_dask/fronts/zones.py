@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from scipy import ndimage
@@ -16,15 +16,29 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from icefront_dask.fronts.sides import Sides
+
     Mask: TypeAlias = npt.NDArray[np.bool_]
     Zones: TypeAlias = npt.NDArray[np.uint8]
     Float: TypeAlias = npt.NDArray[np.float64]
     Flow: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
-__all__ = ["GLACIER", "OCEAN", "ROCK", "UNKNOWN", "caffe_front", "caffe_lines", "zone_lines"]
+__all__ = [
+    "GLACIER",
+    "OCEAN",
+    "ROCK",
+    "UNKNOWN",
+    "caffe_front",
+    "caffe_lines",
+    "check_zone",
+    "zone_level",
+    "zone_lines",
+    "zone_sides",
+]
 
 UNKNOWN, ROCK, GLACIER, OCEAN = 0, 1, 2, 3
 CAFFE_LEAST_M = 750.0
+GAP_PX = 3  # glacier and ocean meet across so many unknown pixels
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
@@ -35,7 +49,7 @@ def zone_lines(
     ice: npt.NDArray[np.float32] | None = None,
     elevation_m: npt.NDArray[np.floating] | None = None,
     land_elevation_m: float = 300.0,
-    gap_px: int = 3,
+    gap_px: int = GAP_PX,
     min_length_px: float = 10.0,
 ) -> list[Float]:
     """Return the boundary of the glacier and the ocean.
@@ -71,20 +85,50 @@ def zone_lines(
     InputError
         For another shape or other labels.
     """
-    _check(zone, ice, elevation_m)
+    check_zone(zone, ice, elevation_m)
     known = np.isin(zone, (GLACIER, OCEAN))
-    level = np.where(zone == GLACIER, np.float32(1), np.float32(0))
-    if ice is not None:
-        # A probability that contradicts the label would move the boundary to another pixel.
-        clear = np.where(zone == GLACIER, np.fmax(ice, np.float32(0.5)), np.fmin(ice, np.float32(0.499999)))
-        level = np.where(np.isfinite(ice), clear, level).astype(np.float32)
+    level = zone_level(zone, ice)
     if elevation_m is not None:
         level = np.where(np.nan_to_num(elevation_m, nan=-np.inf) > land_elevation_m, np.float32(1), level)
-    domain = zone != ROCK
-    filled = _across_gaps(level, known, domain, gap_px)
-    found = find_sides(filled, np.isfinite(filled), domain, np.empty((0, 2), dtype=np.intp), list(flows), fill_px=0)
+    found = zone_sides(level, known, zone != ROCK, flows, gap_px=gap_px)
     lines = [] if found is None else [line for line in found.lines if _length(line) >= min_length_px]
     return sorted(lines, key=_length, reverse=True)
+
+
+def zone_level(zone: Zones, ice: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    """Return what zones say of P(ice), 1 on land and glacier and 0 on the ocean, NaN where nothing is known.
+
+    Parameters
+    ----------
+    zone : (H, W) uint8 ndarray
+        0 unknown, 1 rock, 2 glacier, 3 ocean.
+    ice : (H, W) float32 ndarray, optional
+        P(ice), which tells how far from 0.5 a pixel is, but not on which side.
+    """
+    level = np.where(zone == OCEAN, np.float32(0), np.float32(1))
+    if ice is not None:
+        # A probability that contradicts the label would move the boundary to another pixel.
+        clear = np.where(zone == OCEAN, np.fmin(ice, np.float32(0.499999)), np.fmax(ice, np.float32(0.500001)))
+        level = np.where(np.isfinite(ice) & (zone != ROCK), clear, level)
+    return np.where(zone == UNKNOWN, np.float32(np.nan), level).astype(np.float32, copy=False)
+
+
+def zone_sides(
+    level: npt.NDArray[np.float32], known: Mask, domain: Mask, flows: Sequence[Flow], *, gap_px: int = GAP_PX
+) -> Sides | None:
+    """Return glacier, ocean and where they meet, also across `gap_px` unknown pixels.
+
+    Parameters
+    ----------
+    level : (H, W) float32 ndarray
+        From `zone_level`.
+    known, domain : (H, W) bool ndarray
+        Pixels of which it is known whether they are glacier or ocean, and where a front may be.
+    flows : sequence of ((row, column), (row, column))
+        Inland and seaward end of each flowline.
+    """
+    filled = _across_gaps(level, known & domain, domain, gap_px)
+    return find_sides(filled, np.isfinite(filled), domain, np.empty((0, 2), dtype=np.intp), list(flows), fill_px=0)
 
 
 def _across_gaps(level: npt.NDArray[np.float32], known: Mask, domain: Mask, gap_px: int) -> npt.NDArray[np.float32]:
@@ -118,7 +162,7 @@ def caffe_front(zone: Zones, resolution_m: float, box: tuple[slice, slice] | Non
     -------
     (H, W) bool ndarray
     """
-    _check(zone, None, None)
+    check_zone(zone)
     if not resolution_m > 0:
         raise InputError(f"resolution_m is {resolution_m}; it must be a positive number of metres")
     cleaned = zone.copy()
@@ -148,7 +192,10 @@ def caffe_lines(front: Mask) -> list[Float]:
     return sorted(lines, key=_length, reverse=True)
 
 
-def _check(zone: Zones, ice: npt.NDArray[np.float32] | None, elevation_m: npt.NDArray[np.floating] | None) -> None:
+def check_zone(
+    zone: Zones, ice: npt.NDArray[Any] | None = None, elevation_m: npt.NDArray[np.floating[Any]] | None = None
+) -> None:
+    """Raise an InputError for zones of another shape or with other labels."""
     if zone.ndim != 2 or zone.size == 0:
         raise InputError(f"zone has shape {zone.shape}; zones have two dimensions (y, x) and some pixels")
     if other := sorted(set(np.unique(zone).tolist()) - {UNKNOWN, ROCK, GLACIER, OCEAN}):
