@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import pickle
@@ -10,7 +9,6 @@ import pickle
 import boto3
 import dask.config
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import rasterio
 import requests
@@ -23,20 +21,18 @@ from icefront_dask.catalog.access import Access
 from icefront_dask.catalog.remote import RemoteFile, fetch, forget_files
 from icefront_dask.catalog.sign import signer
 from icefront_dask.catalog.stores import StoreSigner
-from icefront_dask.cube import load, open_cube
+from icefront_dask.cube import load
 from icefront_dask.cube.gdal import open_gtiff
-from icefront_dask.cube.repository import commits, open_repository
 from icefront_dask.errors import CatalogError, ReadError
 from icefront_dask.runs import run
-from icefront_dask.runs.unit import run_unit
 from tests.catalog.builders import HELHEIM, rtc
-from tests.cube import writers
 from tests.runs import tiny
+from tests.server.canary import CANARY, assert_lacks, left_by, logged, plain, units_sent
 
 pytestmark = pytest.mark.server
 
-CANARY = "c4n4ryc4n4ryc4n4ry"
 BUCKET = "usgs-landsat"  # whose requester pays
+SECRETS = (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST")
 TRANSFORM = Affine(60.0, 0.0, 290_000.0, 0.0, -60.0, -2_560_000.0)
 
 
@@ -122,25 +118,6 @@ def test_what_is_not_there(s3):
         pass
 
 
-def plain(path):
-    """Return the text of a file, of its rows where it is a table; bytes of anything else."""
-    if path.suffix == ".parquet":
-        table = pq.read_table(path)
-        return table.schema.to_string(show_schema_metadata=True) + str(table.to_pylist())
-    return path.read_bytes()
-
-
-def logged(caplog):
-    """Return what was logged; moto's server runs in this process and logs what it is asked."""
-    return "".join(r.getMessage() for r in caplog.records if not r.name.startswith(("werkzeug", "moto", "boto")))
-
-
-def assert_no_secret(kept):
-    for name, content in kept.items():
-        for secret in (CANARY, "X-Amz-Signature", "X-Amz-Credential", "AKIATEST"):
-            assert (secret if isinstance(content, str) else secret.encode()) not in content, name
-
-
 def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
     """The credentials, and anything signed with them, are in no table, graph, repr, file, error or log."""
     item = rtc("2018-06-02", box(-40, 65, -36, 68), polarisations=("HH",))
@@ -154,7 +131,7 @@ def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
             pass
     assert np.isfinite(computed).any()
     access = Access.resolve()
-    assert_no_secret(
+    assert_lacks(
         {
             "items": pickle.dumps(found),
             "graph": pickle.dumps(dict(cube.__dask_graph__())),
@@ -165,7 +142,8 @@ def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
             "log": logged(caplog),
             "attrs": json.dumps(cube.attrs, default=str),
             **{path.name: plain(path) for path in tmp_path.rglob("*") if path.is_file()},
-        }
+        },
+        *SECRETS,
     )
     assert Items.from_parquet(next((tmp_path / "cache").glob("*.parquet"))) == found
 
@@ -173,14 +151,7 @@ def test_no_secret_is_kept_or_said(s3, scene, tmp_path, caplog):
 def test_no_secret_is_in_anything_that_a_run_writes_or_sends(s3, tmp_path, monkeypatch, caplog):
     """Neither in the run folder (specification, ledger, parts, products) nor in its store, nor in what workers get."""
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    sent = []
-
-    def do(unit, **how):
-        assert unit.cube.session is not None
-        sent.append(pickle.dumps([*(getattr(unit, field.name) for field in dataclasses.fields(unit)), how]))
-        return run_unit(unit, **how)
-
-    monkeypatch.setattr("icefront_dask.runs.driver.run_unit", do)
+    sent = units_sent(monkeypatch)
     archive = tiny.tiny_archive(tmp_path / "archive")
     client = boto3.client("s3", endpoint_url=s3, region_name="us-west-2")
     items = []
@@ -202,23 +173,10 @@ def test_no_secret_is_in_anything_that_a_run_writes_or_sends(s3, tmp_path, monke
         done = run(config)
     assert done.done == len(sent) == 2
     objects = client.list_objects_v2(Bucket=BUCKET, Prefix="cubes/")["Contents"]
-    kept = {path.relative_to(done.output).as_posix(): plain(path) for path in done.output.rglob("*") if path.is_file()}
-    kept |= {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in objects}
-    (branch,) = open_repository(store).list_branches() - {"main"}
-    kept |= {
-        "log": logged(caplog),
-        "repr": repr(done) + done.plan._repr_html_(),
-        "plan": str([dataclasses.asdict(unit) for unit in done.plan.units]),
-        "store": "".join(writers.content(store)) + str(writers.content(store)) + str(open_cube(store).scene_id.values),
-        "commits": str(list(commits(store, branch))),
-        "sent": b"".join(sent),
-    }
-    assert {"spec.json", "fronts.parquet", "report.html"} <= set(kept)
-    # What is looked through can be read: the places of the pixels stand in it, and the bucket of the store.
-    ledger = next(content for path, content in kept.items() if path.startswith("ledger/"))
-    assert done.plan.units[0].scenes[0].scene_id in ledger
-    assert all(items[0]["assets"]["hh"]["href"] in kept[name] for name in ("items.parquet", "plan"))
-    assert items[0]["assets"]["hh"]["href"].encode() in kept["sent"]
-    assert b"cubes" in kept["sent"]
+    kept = {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in objects}
+    kept |= left_by(done, store) | {"log": logged(caplog), "sent": b"".join(sent)}
     assert "pixels_sha256" in kept["commits"]
-    assert_no_secret(kept)
+    # Units carry the places of their pixels and a session of the store.
+    assert items[0]["assets"]["hh"]["href"].encode() in kept["sent"]
+    assert b"S3Storage" in kept["sent"]
+    assert_lacks(kept, *SECRETS)
