@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -108,7 +109,12 @@ def test_no_item_is_left_out(items):
     table = [*LANDSAT, *RADAR, *REFUSED]
     assert [path for path in items if sum(path.endswith(name) for name in table) != 1] == []
     assert len(items) == len(table) == 50
-    assert sum(len(content) for content in items.values()) >= 70
+    count = sum(len(content) for content in items.values())
+    sys.stdout.write(
+        f"\n{count} items of {len(items)} files: {len(LANDSAT)} files of Landsat, {len(RADAR)} of Sentinel-1, "
+        f"{len(REFUSED)} refused\n"
+    )
+    assert count >= 70
 
 
 @pytest.mark.parametrize("name", LANDSAT)
