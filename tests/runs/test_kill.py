@@ -12,7 +12,7 @@ import pytest
 
 from icefront_dask.cli import main
 from icefront_dask.cube import open_cube
-from icefront_dask.cube.repository import commits, open_repository
+from icefront_dask.cube.repository import commits, in_repository, open_repository
 from tests.cube import writers
 from tests.kills import Processes, kill_often
 from tests.runs import tiny
@@ -20,7 +20,12 @@ from tests.runs import tiny
 if TYPE_CHECKING:
     from pathlib import Path
 
-KINDS = ("zarr", "icechunk-local", "icechunk-s3")
+STORES = {
+    "zarr": None,  # in the run folder
+    "zarr-s3": "s3://cubes/run",
+    "icechunk-local": "icechunk+file://{folder}/cubes",
+    "icechunk-s3": "icechunk+s3://cubes/run",
+}
 UNITS = 4
 
 
@@ -73,21 +78,20 @@ class Place:
         assert len(self.recorded) == UNITS
         kept: dict[str, Any] = dict(tiny.tree(self.out))
         if self.store is not None:
-            (branch,) = open_repository(self.store).list_branches() - {"main"}
-            units = Counter(key for metadata in commits(self.store, branch) for key in metadata.get("units", {}))
-            assert sorted(units) == sorted(path.stem for path in self.recorded)
-            assert set(units.values()) == {1}  # none was committed twice
             kept |= writers.content(self.store)  # as readers see it, published
             assert open_cube(self.store, family="sentinel-1").sizes["time"] == UNITS // 2
+            if in_repository(self.store):
+                (branch,) = open_repository(self.store).list_branches() - {"main"}
+                units = Counter(key for metadata in commits(self.store, branch) for key in metadata.get("units", {}))
+                assert units == dict.fromkeys((path.stem for path in self.recorded), 1)  # none was committed twice
         return kept
 
 
 @pytest.fixture
 def place(request, kind, archive, model, tmp_path) -> Place:
-    stores = {"icechunk-local": f"icechunk+file://{tmp_path}/cubes", "icechunk-s3": "icechunk+s3://cubes/run"}
     if kind.endswith("s3"):
         request.getfixturevalue("bucket")
-    store = stores.get(kind)
+    store = None if STORES[kind] is None else STORES[kind].format(folder=tmp_path)
     named = {} if store is None else {"store": store}
     config = tiny.write_config(
         tmp_path / "run.yaml", archive, model, runs={"scenes_per_unit": 1, "units_per_commit": 1}, **named
@@ -126,7 +130,7 @@ def test_four_kills_leave_no_trace(processes, place):
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", STORES)
 @pytest.mark.parametrize(("workers", "seeds"), [("0", 8), ("2", 2)])
 def test_fifty_kills_leave_no_trace(processes, place, workers, seeds):
     work = partial(icefront_run, workers)
