@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -123,15 +124,19 @@ class Api:
         )
         parameters = search.get_parameters()
         link = start
+        followed: set[str] = set()
         while True:
+            followed.add(_text(link))
             page, following = self._page(link, parameters)
             if not page and link is not None:
                 return
             yield Page(page, following)
             if following is None or not page:
                 return
-            if following == link:
-                raise CatalogError(f"{self._search_url} leads from a page to itself; tell who runs {self.url}")
+            if _text(following) in followed:
+                raise CatalogError(
+                    f"{self._search_url} leads from page {len(followed)} back to an earlier one; tell those who run it"
+                )
             link = following
 
     def _page(
@@ -151,6 +156,10 @@ class Api:
                 f"{self._search_url} does not answer with pages of STAC items ({error}); check that "
                 f"{self.url} is the landing page of a STAC API"
             ) from error
+
+
+def _text(link: Mapping[str, Any] | None) -> str:
+    return json.dumps(link, sort_keys=True)
 
 
 def _self(item: Mapping[str, Any], default: str) -> str:

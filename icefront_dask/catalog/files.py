@@ -196,7 +196,7 @@ class Documents:
         if kind == "Feature":
             yield dict(document), place
         elif kind == "FeatureCollection":
-            yield from ((dict(item), place) for item in document.get("features", ()))
+            yield from self._pages(document, place, seen)
         elif kind in {"Catalog", "Collection"}:
             for link in document.get("links", ()):
                 if link.get("rel") in {"child", "item", "items"}:
@@ -206,6 +206,24 @@ class Documents:
                 f"{place} is not STAC: its type is {kind!r}; give an API, a catalogue, an ItemCollection, "
                 "NDJSON or stac-geoparquet"
             )
+
+    def _pages(self, document: Mapping[str, Any], place: str, seen: set[str]) -> Iterator[tuple[dict[str, Any], str]]:
+        """Yield the items of a collection of features and of the pages that it leads on to."""
+        while True:
+            yield from ((dict(item), place) for item in document.get("features", ()))
+            link = next((link for link in document.get("links") or () if link.get("rel") == "next"), None)
+            if link is None:
+                return
+            if not is_url(place) or str(link.get("method") or "GET").upper() != "GET":
+                raise CatalogError(
+                    f"{place} is one page of several, which lead on to {link.get('href')!r}; search the API by its "
+                    "landing page, or save all pages and leave that link out"
+                )
+            before, place = place, self._follow(link["href"], place)
+            if place in seen:
+                raise CatalogError(f"{before} leads back to {place}, an earlier page; tell those who run it")
+            seen.add(place)
+            document = self._read(place)
 
     def _follow(self, href: str, place: str) -> str:
         target = resolve_href(href, place, self.roots, owner=f"link in {place}", allow_hosts=self._http.allowed)

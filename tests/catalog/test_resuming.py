@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import dask.config
 import pytest
 from shapely.geometry import mapping
@@ -58,8 +60,38 @@ def test_pages_that_lead_in_circles_end(api):
     link = {"rel": "next", "href": f"{api.url}/search", "method": "POST", "body": {"token": 0, "limit": 3}}
     page = {"type": "FeatureCollection", "features": archive()[:1], "links": [link]}
     api.script["/search"].extend([(200, {}, page)] * 5)
-    with pytest.raises(CatalogError, match="leads from a page to itself"):
+    with pytest.raises(CatalogError, match="leads from page 2 back to an earlier one"):
         search(api.url, HELHEIM)
+    api.script["/search"].clear()
+    for token in (1, 2, 1):
+        there = {**link, "body": {"token": token}}
+        api.script["/search"].append((200, {}, {**page, "links": [there]}))
+    with pytest.raises(CatalogError, match="leads from page 3 back to an earlier one"):
+        search(api.url, HELHEIM)
+
+
+def test_pages_of_items_by_the_address_of_a_collection(api, tmp_path):
+    """The address of a collection's items names its first page; the others are not left out in silence."""
+    items = archive()
+    pages = [items[:3], items[3:6], items[6:]]
+    for number, page in enumerate(pages):
+        links = [{"rel": "self", "href": f"{api.url}/items{number}"}]
+        if number + 1 < len(pages):
+            links.append({"rel": "next", "href": f"items{number + 1}", "method": "GET"})
+        api.documents[f"/items{number}"] = {"type": "FeatureCollection", "features": page, "links": links}
+    whole = tmp_path / "items.json"
+    whole.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    assert search(f"{api.url}/items0", HELHEIM).ids == search(whole, HELHEIM).ids
+    api.documents["/items1"]["links"] = [{"rel": "next", "href": f"{api.url}/items0"}]  # in circles
+    with pytest.raises(CatalogError, match=r"items1 leads back to .*items0, an earlier page"):
+        search(f"{api.url}/items0", HELHEIM)
+    api.documents["/items1"]["links"] = [{"rel": "next", "href": "https://example.org/items2"}]
+    with pytest.raises(CatalogError, match=r"links to another host, 'example\.org'"):
+        search(f"{api.url}/items0", HELHEIM)
+    for link in ({"rel": "next", "href": f"{api.url}/items1"}, {"rel": "next", "href": "search", "method": "POST"}):
+        whole.write_text(json.dumps({"type": "FeatureCollection", "features": items[:3], "links": [link]}))
+        with pytest.raises(CatalogError, match="is one page of several"):
+            search(whole, HELHEIM)
 
 
 def test_documents_that_are_too_large_or_too_deep(api):
