@@ -247,7 +247,7 @@ def mask(geometry: Any, geobox: Any) -> npt.NDArray[np.bool_]:
 
 
 def flow_ends(
-    line: LineString, geobox: Any, fjord: npt.NDArray[np.bool_] | None = None
+    line: LineString, geobox: Any, fjord: Any = None
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Return the first and the last place of a flowline on a grid and in the fjord.
 
@@ -258,7 +258,7 @@ def flow_ends(
     geobox : odc.geo.geobox.GeoBox
         The grid.
     fjord : ndarray, optional
-        Dims (y, x), bool: where the places must lie.
+        Dims (y, x), bool, or what is indexed by rows and columns as one is: where the places must lie.
 
     Returns
     -------

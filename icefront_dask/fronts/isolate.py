@@ -39,6 +39,7 @@ _AROUND_PX = 6.0
 _SINE = 0.3
 _NARROW_PX = 5.0
 _NARROW_SHARE = 0.25  # of the largest distance from a wall along a line
+_STRIP_PX = 2**18
 
 
 class Walls:
@@ -52,13 +53,8 @@ class Walls:
 
     def __init__(self, fjord: Mask) -> None:
         self.fjord = fjord
-        beside = np.zeros_like(fjord)
-        beside[1:] |= fjord[:-1]
-        beside[:-1] |= fjord[1:]
-        beside[:, 1:] |= fjord[:, :-1]
-        beside[:, :-1] |= fjord[:, 1:]
-        rows, cols = np.nonzero(beside & ~fjord)
-        self._tree = KDTree(np.column_stack([cols, rows]) + 0.5) if len(rows) else None
+        pixels = np.concatenate([_wall_pixels(fjord, start, stop) for start, stop in _strips(fjord.shape)])
+        self._tree = KDTree(pixels + 0.5) if len(pixels) else None
 
     def distance(self, xy: Float, at_most: float = np.inf) -> Float:
         """Return the distance of points (n, 2) to the nearest wall pixel's rim, pixels; inf without walls.
@@ -70,6 +66,25 @@ class Walls:
             return np.full(len(xy), np.inf)
         away: Float = np.maximum(self._tree.query(xy, distance_upper_bound=at_most + 1.0)[0] - 0.5, 0.0)
         return np.minimum(away, at_most)
+
+
+def _strips(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return first and last row of strips of a grid, so that no copy of all of it is made."""
+    count = max(_STRIP_PX // max(shape[1], 1), 1)
+    return [(start, min(start + count, shape[0])) for start in range(0, shape[0], count)]
+
+
+def _wall_pixels(fjord: Mask, start: int, stop: int) -> npt.NDArray[np.intp]:
+    """Return column and row of the wall's pixels in some rows, row by row."""
+    above, below = min(start, 1), min(fjord.shape[0] - stop, 1)
+    wide = fjord[start - above : stop + below]
+    beside = np.zeros_like(wide)
+    beside[1:] |= wide[:-1]
+    beside[:-1] |= wide[1:]
+    beside[:, 1:] |= wide[:, :-1]
+    beside[:, :-1] |= wide[:, 1:]
+    rows, cols = np.nonzero((beside & ~wide)[above : above + stop - start])
+    return np.column_stack([cols, rows + start])
 
 
 def off_walls(pixels: npt.NDArray[np.intp], walls: Walls, wall_px: float, parallel_px: float) -> Mask:
@@ -206,37 +221,49 @@ def separated(lines: list[Float], ends: tuple[tuple[float, float], tuple[float, 
 
     Lines bar what is within 3 px of them.
     """
-    barrier = np.zeros_like(walls.fjord)
-    limit = np.array(barrier.shape) - 1
+    height, width = walls.fjord.shape
+    limit = np.array([height, width]) - 1
     around = np.stack(np.meshgrid(np.arange(-3, 4), np.arange(-3, 4)), axis=-1).reshape(-1, 2)
     pixels = np.floor(np.concatenate(lines)[:, ::-1]).astype(np.intp)
-    barred = np.clip((pixels[:, None] + around).reshape(-1, 2), 0, limit)
-    barrier[barred[:, 0], barred[:, 1]] = True
-    first, second = (tuple(np.clip(np.floor(end).astype(np.intp), 0, limit)) for end in ends)
-    return not _joined(walls.fjord & ~barrier, first, second)
+    barred = np.unique(np.clip((pixels[:, None] + around).reshape(-1, 2), 0, limit) @ [width, 1])
+    places = [int(np.clip(np.floor(end).astype(np.intp), 0, limit) @ [width, 1]) for end in ends]
+    return not _joined(walls.fjord, barred, places[0], places[1])
 
 
-def _joined(free: Mask, first: tuple[int, ...], second: tuple[int, ...]) -> bool:
-    """Return whether a way over the 4 neighbours leads from one pixel to another.
+def _joined(fjord: Mask, barred: npt.NDArray[np.intp], first: int, second: int) -> bool:
+    """Return whether a way over the 4 neighbours leads from one pixel of a fjord to another, but for barred ones.
 
-    Runs along rows stand for their pixels: they are few, so that no image is labelled.
+    Pixels are places in the flattened array. Runs along rows stand for them: they are few, so that no image is
+    labelled.
     """
-    if not (free[first] and free[second]):
+    width = fjord.shape[1]
+    if any(not fjord[divmod(place, width)] or place in barred for place in (first, second)):
         return False
-    stride = free.shape[1] + 1
-    flat = np.pad(free, ((0, 0), (1, 0))).ravel()
-    change = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts, stops = change[::2], np.append(change, len(flat))[1::2]
+    stride = width + 1
+    ends = [_runs_of_rows(fjord, barred, start, stop) for start, stop in _strips(fjord.shape)]
+    starts, stops = (np.concatenate(side) for side in zip(*ends, strict=True))
     begin = np.searchsorted(stops, starts - stride, side="right")
     count = np.searchsorted(starts, stops - stride, side="left") - begin
     below = np.repeat(np.arange(len(starts)), count)
     above = np.arange(len(below)) + np.repeat(begin - np.cumsum(count) + count, count)
     graph = coo_array((np.ones(len(below), dtype=bool), (below, above)), shape=(len(starts), len(starts)))
     piece = connected_components(graph, directed=False)[1]
-    a, b = (
-        piece[np.searchsorted(starts, row * stride + column + 1, side="right") - 1] for row, column in (first, second)
-    )
+    a, b = (piece[np.searchsorted(starts, place + place // width + 1, side="right") - 1] for place in (first, second))
     return bool(a == b)
+
+
+def _runs_of_rows(
+    fjord: Mask, barred: npt.NDArray[np.intp], start: int, stop: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return first and next place of the runs of free pixels in some rows, each row one place longer than it is."""
+    width = fjord.shape[1]
+    free = np.zeros((stop - start, width + 1), dtype=bool)
+    free[:, 1:] = fjord[start:stop]
+    here = barred[slice(*np.searchsorted(barred, [start * width, stop * width]))] - start * width
+    free[here // width, here % width + 1] = False
+    flat = np.append(free.ravel(), False)
+    change = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return change[::2] + start * (width + 1), change[1::2] + start * (width + 1)
 
 
 def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:

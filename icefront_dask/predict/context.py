@@ -24,6 +24,7 @@ from icefront_dask.models.normalise import (
     to_decibel,
 )
 from icefront_dask.models.polarisation import floor_share
+from icefront_dask.predict.fjord import row_strips
 from icefront_dask.predict.passes import resample, run_pass
 from icefront_dask.predict.tiles import round_up
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.models.normalise import Flow
     from icefront_dask.predict.engine import Engine
+    from icefront_dask.predict.fjord import FjordRows
     from icefront_dask.predict.options import PredictOptions
     from icefront_dask.predict.parts import Part
     from icefront_dask.predict.passes import PassResult
@@ -247,7 +249,7 @@ def in_decibel(layers: Sequence[Image], *, power: bool) -> list[Image]:
 
 
 def coarse_factor(
-    shape: tuple[int, int], pixel_size_m: float, options: PredictOptions, fjord_mask: Mask | None = None
+    shape: tuple[int, int], pixel_size_m: float, options: PredictOptions, fjord_mask: FjordRows | None = None
 ) -> int:
     """Return how many pixels make a side of a coarse one.
 
@@ -255,18 +257,22 @@ def coarse_factor(
     unless the scene would not fit into one tile of ``one_tile_px``. Without a fjord its width is taken as a
     quarter of the scene's longer side.
     """
-    width_m = 0.0
-    if fjord_mask is not None and fjord_mask.any():
-        width_m = fjord_width_m(fjord_mask, pixel_size_m)
+    width_m = 0.0 if fjord_mask is None else fjord_width_m(fjord_mask, pixel_size_m)
     width_m = width_m or max(shape) * pixel_size_m / 4
     size_m = min(width_m / options.coarse_px_per_fjord, options.coarse_max_pixel_m)
     return max(round(size_m / pixel_size_m), -(-max(shape) // options.one_tile_px), 1)
 
 
-def fjord_width_m(fjord_mask: Mask, pixel_size_m: float) -> float:
-    """Width in metres of a fjord (H, W) bool at its widest: the diameter of the largest circle inside."""
+def fjord_width_m(fjord_mask: FjordRows, pixel_size_m: float) -> float:
+    """Width in metres of a fjord (H, W) bool at its widest: the diameter of the largest circle inside; 0 for none."""
     step = max(max(fjord_mask.shape) // 512, 1)
-    distance = distance_transform_edt(np.pad(fjord_mask[::step, ::step], 1))
+    found, thinned = False, []
+    for start, strip in row_strips(fjord_mask):
+        found |= bool(strip.any())
+        thinned.append(strip[-start % step :: step, ::step].copy())  # a view would keep the strip
+    if not found:
+        return 0.0
+    distance = distance_transform_edt(np.pad(np.concatenate(thinned), 1))
     return float(2 * distance.max() - 1) * step * pixel_size_m
 
 
@@ -320,12 +326,15 @@ def _fine_share(
     return np.clip((band - distance) / max(_RAMP * band, 1e-6), 0, 1).astype(np.float32)
 
 
-def coarse_inside(fjord_mask: Mask | None, factor: int) -> Mask | None:
+def coarse_inside(fjord_mask: FjordRows | None, factor: int) -> Mask | None:
     """Return the coarse pixels that lie in the fjord, None where there is none."""
-    if fjord_mask is None or not fjord_mask.any():
+    if fjord_mask is None:
         return None
-    inside: Mask = np.isfinite(block_mean(np.where(fjord_mask, np.float32(1), np.float32(np.nan)), factor))
-    return inside
+    found, strips = False, []
+    for _, strip in row_strips(fjord_mask, factor):
+        found |= bool(strip.any())
+        strips.append(np.isfinite(block_mean(np.where(strip, np.float32(1), np.float32(np.nan)), factor)))
+    return np.concatenate(strips) if found else None
 
 
 def enlarge(layers: Image, factor: int, part: Part) -> Image:

@@ -14,7 +14,7 @@ from icefront_dask.predict.passes import PassResult, resample, run_pass
 from icefront_dask.predict.tiles import round_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,12 +70,15 @@ def run_levels(
         )
         if len(channels) == level == 1:
             return found
-        layers = _enlarged(np.stack([found.ice, found.front, found.ice_std**2]), level, shape)
-        there = np.isfinite(layers[0])
-        count += there
-        change = np.where(there, layers - means, np.float32(0))
-        means += change / np.maximum(count, 1)
-        squares += change[0] * np.where(there, layers[0] - means[0], np.float32(0))
+        for number, values in enumerate(_enlarged((found.ice, found.front, found.ice_std**2), level, shape)):
+            if number == 0:
+                there = np.isfinite(values)
+                count += there
+                divisor = np.maximum(count, 1)
+            change = np.where(there, values - means[number], np.float32(0))
+            means[number] += change / divisor
+            if number == 0:
+                squares += change * np.where(there, values - means[0], np.float32(0))
         computed, changed = computed + found.computed_pixels, changed or found.batch_changed
     means[:, ~needed | (count == 0)] = np.nan
     ice, front, within = means
@@ -92,12 +95,16 @@ def _touched(needed: Mask, level: int) -> Mask:
     return touched
 
 
-def _enlarged(layers: Image, level: int, shape: tuple[int, int]) -> Image:
-    """Bring (K, h, w) layers to (K, H, W), bilinear between the finite values; NaN where there are none."""
+def _enlarged(layers: Sequence[Image], level: int, shape: tuple[int, int]) -> Iterator[Image]:
+    """Yield layers (h, w) as (H, W), bilinear between the values that are finite in the first; NaN where none is."""
     if level == 1:
-        return layers
-    full = (layers.shape[1] * level, layers.shape[2] * level)
-    finite = np.isfinite(layers[:1])
-    share = resample(finite.astype(np.float32), full)[:, : shape[0], : shape[1]]
-    values = resample(np.where(finite, layers, np.float32(0)), full)[:, : shape[0], : shape[1]]
-    return np.where(share > 0, values / np.where(share > 0, share, 1), np.float32(np.nan))
+        yield from layers
+        return
+    full = (layers[0].shape[0] * level, layers[0].shape[1] * level)
+    finite = np.isfinite(layers[0])
+    share = resample(finite[None].astype(np.float32), full)[0, : shape[0], : shape[1]]
+    some = share > 0
+    share[~some] = 1
+    stack = np.stack([np.where(finite, layer, np.float32(0)) for layer in layers])
+    for values in resample(stack, full)[:, : shape[0], : shape[1]]:
+        yield np.where(some, values / share, np.float32(np.nan))

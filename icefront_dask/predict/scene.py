@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from icefront_dask.models.normalise import Flow, RobustScale
     from icefront_dask.predict.context import Context
     from icefront_dask.predict.engine import Engine
+    from icefront_dask.predict.fjord import FjordRows
     from icefront_dask.predict.options import PredictOptions
 
     Image = NDArray[np.float32]
@@ -109,7 +110,7 @@ class Outline:
     engines : tuple of Engine
     options : PredictOptions
         Settled for the network.
-    fjord_mask : (H, W) bool ndarray or None
+    fjord_mask : (H, W) bool ndarray, Fjord or None
     flows : tuple of ((row, column), (row, column))
         Inland and seaward end of each flowline.
     """
@@ -123,7 +124,7 @@ class Outline:
     pixel_size_m: float
     engines: tuple[Engine, ...]
     options: PredictOptions
-    fjord_mask: Mask | None
+    fjord_mask: FjordRows | None
     flows: tuple[Flow, ...] = ()
 
     @property
@@ -199,7 +200,9 @@ class Outline:
         return [np.where(valid, bands[name], np.float32(np.nan)).astype(np.float32, copy=False) for name in names]
 
 
-def scene_factor(shape: tuple[int, int], pixel_size_m: float, options: PredictOptions, fjord_mask: Mask | None) -> int:
+def scene_factor(
+    shape: tuple[int, int], pixel_size_m: float, options: PredictOptions, fjord_mask: FjordRows | None
+) -> int:
     """Return the pixels along a side of a coarse one, 1 where there is no coarse pass."""
     return 1 if options.passes == "fine" else coarse_factor(shape, pixel_size_m, options, fjord_mask)
 
@@ -230,7 +233,7 @@ def outline(
     options: PredictOptions,
     primary: Sequence[str] = PRIMARY,
     cross: Sequence[str] = CROSS,
-    fjord_mask: Mask | None = None,
+    fjord_mask: FjordRows | None = None,
     factor: int | None = None,
     flows: Sequence[Flow] = (),
 ) -> Outline:

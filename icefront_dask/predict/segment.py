@@ -13,12 +13,12 @@ from dask.delayed import delayed
 from icefront_dask.errors import ConfigError, RegionError
 from icefront_dask.models import registry
 from icefront_dask.predict.bands import choose_bands
+from icefront_dask.predict.fjord import Fjord
 from icefront_dask.predict.inputs import read_bands
 from icefront_dask.predict.options import resolve_options
 from icefront_dask.predict.published import published_window
 from icefront_dask.predict.scene import layout, scene_factor
 from icefront_dask.predict.tasks import (
-    Fjord,
     Work,
     make_scene_context,
     predict_block,
@@ -152,8 +152,7 @@ def _lazy_layers(bands: Bands, work: Work, card: Card, steps: int) -> da.Array:
     shape = stacks[0].shape[1:]
     settled = work.options.settled(None if card.shift_equivariant else published_window(card.architecture))
     if max(shape) > settled.block_px:
-        fjord = None if work.fjord is None else work.fjord.mask()
-        factor = scene_factor(shape, work.pixel_size_m, settled, fjord)
+        factor = scene_factor(shape, work.pixel_size_m, settled, work.fjord)
         parts = layout(shape, settled, factor, stride=card.stride, receptive_radius=card.receptive_radius)
         scenes = [_scene_in_parts(stacks, step, work, factor, parts) for step in range(len(stacks[0]))]
         return da.concatenate(scenes, axis=1)
@@ -234,6 +233,5 @@ def _flows(bands: Bands, region: Region | None, fjord: Fjord | None) -> tuple[Fl
 
     shape = (bands.frame.sizes["y"], bands.frame.sizes["x"])
     grid = GeoBox(shape, bands.transform, None)
-    inside = None if fjord is None else fjord.mask()
-    ends = [flow_ends(line, grid, inside) for line in region.flowlines]
+    ends = [flow_ends(line, grid, fjord) for line in region.flowlines]
     return tuple(pair for pair in ends if pair is not None)

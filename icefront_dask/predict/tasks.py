@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,23 +17,11 @@ if TYPE_CHECKING:
 
     from icefront_dask.models.normalise import Flow
     from icefront_dask.predict.context import Context, Summary
+    from icefront_dask.predict.fjord import Fjord
     from icefront_dask.predict.options import PredictOptions
     from icefront_dask.predict.plugin import Members, WorkerModel
 
-__all__ = ["Fjord", "Work", "make_scene_context", "predict_block", "predict_part", "summarise_part"]
-
-
-@dataclass(frozen=True)
-class Fjord:
-    """A fjord and the grid to draw it on, small enough for a graph."""
-
-    wkb: bytes
-    shape: tuple[int, int]
-    transform: tuple[float, ...]
-
-    def mask(self) -> NDArray[np.bool_]:
-        """Return where the fjord is, (H, W) bool."""
-        return _draw(self)
+__all__ = ["Work", "make_scene_context", "predict_block", "predict_part", "summarise_part"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +83,7 @@ class Work:
             options=self.options,
             primary=model.card.primary,
             cross=model.card.cross,
-            fjord_mask=self.fjord.mask() if fjord and self.fjord is not None else None,
+            fjord_mask=self.fjord if fjord else None,
             factor=factor,
             flows=self.flows,
         )
@@ -164,14 +151,3 @@ def _with_nan(band: NDArray[Any], nodata: float | None) -> NDArray[np.float32]:
     if nodata is not None:
         values[band == nodata] = np.nan
     return values
-
-
-@lru_cache(maxsize=4)
-def _draw(fjord: Fjord) -> NDArray[np.bool_]:
-    import shapely
-    from affine import Affine
-    from odc.geo.geobox import GeoBox
-
-    from icefront_dask.regions import mask
-
-    return mask(shapely.from_wkb(fjord.wkb), GeoBox(fjord.shape, Affine(*fjord.transform), None))

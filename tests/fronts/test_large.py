@@ -264,22 +264,28 @@ def test_labelled_data_beyond_a_block_are_traced_in_parts(monkeypatch):
     assert_geodataframe_equal(parts, whole)
 
 
-def peak_mib(height, block_px):
-    """Memory that tracing takes, of one front in scenes of more and less ice and sea."""
+def peak_mib(height, block_px, *, guided=False):
+    """Memory that tracing takes, of one front in scenes of more and less ice and sea, in a fjord or without one."""
     _, ice, front = shelf(512, 640)
     above, below = (height - 512) // 2, (height - 512 + 1) // 2
     ice = np.concatenate([np.repeat(ice[:1], above, 0), ice, np.repeat(ice[-1:], below, 0)])
     front = np.pad(front, ((above, below), (0, 0)))
     valid = np.ones(ice.shape, dtype=bool)
+    known = {}
+    if guided:
+        known["fjord"] = fjord = np.zeros(ice.shape, dtype=bool)
+        fjord[:, 20:620] = True
+        known["flow"] = [((2.0, 320.0), (height - 2.0, 320.0))]
     tracemalloc.start()
-    (found,) = trace_scene(ice, front, valid, pixel_size_m=100.0, block_px=block_px)
+    (found,) = trace_scene(ice, front, valid, pixel_size_m=100.0, block_px=block_px, **known)
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
     assert found.status == Status.ACCEPTED
     return peak
 
 
-def test_memory_does_not_grow_with_the_scene():
-    small, large = peak_mib(640, 256), peak_mib(2560, 256)
+@pytest.mark.parametrize(("guided", "height"), [(False, 2560), (True, 4800)])
+def test_memory_does_not_grow_with_the_scene(guided, height):
+    small, large = peak_mib(640, 256, guided=guided), peak_mib(height, 256, guided=guided)
     assert large < 1.1 * small
-    assert peak_mib(2560, None) > 1.5 * large
+    assert peak_mib(2560, None, guided=guided) > 1.5 * large

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, label, map_coordinates
 from skimage.measure import find_contours
 
 from icefront_dask.fronts import isolate
@@ -297,14 +299,36 @@ def test_lines_separate_inland_from_the_sea():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**31), st.tuples(st.integers(1, 40), st.integers(1, 40)), st.floats(0.3, 1.0))
-def test_places_are_joined_as_labels_say(seed, shape, share):
+@given(
+    st.integers(0, 2**31),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.floats(0.3, 1.0),
+    st.sampled_from([1, 90, 2**18]),
+)
+def test_places_are_joined_as_labels_say(seed, shape, share, strip_px):
     rng = np.random.default_rng(seed)
-    free = rng.random(shape) < share
-    labels = label(free)[0]
-    for _ in range(20):
-        first, second = (tuple(rng.integers(0, shape)) for _ in range(2))
-        assert isolate._joined(free, first, second) == bool(labels[first] == labels[second] != 0)
+    fjord, barrier = rng.random(shape) < share, rng.random(shape) < 0.1
+    labels = label(fjord & ~barrier)[0]
+    with mock.patch.object(isolate, "_STRIP_PX", strip_px):
+        for _ in range(20):
+            first, second = rng.integers(0, fjord.size, 2)
+            expected = bool(labels.flat[first] == labels.flat[second] != 0)
+            assert isolate._joined(fjord, np.flatnonzero(barrier), int(first), int(second)) == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.tuples(st.integers(1, 40), st.integers(1, 40)), st.sampled_from([1, 90, 2**18]))
+def test_walls_touch_the_fjord_whatever_the_strips(seed, shape, strip_px):
+    fjord = np.random.default_rng(seed).random(shape) < 0.6
+    rows, cols = np.nonzero(binary_dilation(fjord) & ~fjord)
+    points = np.random.default_rng(seed).uniform(0, 40, (30, 2))
+    with mock.patch.object(isolate, "_STRIP_PX", strip_px):
+        found = isolate.Walls(fjord).distance(points)
+    if not len(rows):
+        assert np.isinf(found).all()
+        return
+    away = np.hypot(points[:, :1] - cols - 0.5, points[:, 1:] - rows - 0.5).min(axis=1)
+    np.testing.assert_allclose(found, np.maximum(away - 0.5, 0), atol=1e-12)
 
 
 def test_ends_reach_the_wall_if_it_is_near():

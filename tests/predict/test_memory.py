@@ -6,16 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 
 from icefront_dask import connect
-from icefront_dask.predict import measure
+from icefront_dask.cube.quality import Quality, invalid
+from icefront_dask.fronts import trace_scene
+from icefront_dask.predict import measure, predict_scene, resolve_options, to_uint8
 from icefront_dask.predict.engine import ENGINES, resolve_engine
-from icefront_dask.predict.memory import is_out_of_memory, is_spoilt_device
+from icefront_dask.predict.memory import is_out_of_memory, is_spoilt_device, tile_bytes
 from icefront_dask.predict.plugin import ends_with_its_device
+from icefront_dask.predict.torch_engine import TorchEngine
+from icefront_dask.runs.planning import worker_bytes
+from tests.predict.networks import BrightIce, bright_scene
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,3 +120,34 @@ def test_auto_is_measured_once_a_machine(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "icefront" / "engines.json").write_text('{"cut o')
     assert measure.fastest(["torch-fp32"]) == "torch-fp32"
     assert resolve_engine("auto") in ENGINES
+
+
+@pytest.mark.parametrize("block_px", [4096, 640])
+def test_arrays_of_a_unit_in_a_fjord_take_what_the_plan_says(block_px: int) -> None:
+    side = 1536
+    options = resolve_options(engine="torch-fp32", tta="none", block_px=block_px)
+    model = {"network": TorchEngine(BrightIce(), "torch-fp32", threads=1), "options": options}
+    tracemalloc.start()
+    bands = {"hh": bright_scene(side, side, side / 2, noise=1)}
+    bands["hv"] = bands["hh"] / 4
+    quality = np.zeros((side, side), np.uint16)
+    quality[:, 700:720] = Quality.CLOUD
+    fjord = np.zeros((side, side), dtype=bool)
+    fjord[:, 200:1300] = True
+    ahead = {name: band.copy() for name, band in bands.items()} | {"quality": quality.copy()}  # the next scene
+    tracemalloc.reset_peak()
+    flow = [((5.0, 750.0), (1530.0, 750.0))]
+    found = predict_scene(
+        bands, quality, pixel_size_m=20.0, calibration="gamma0", fjord_mask=fjord, flows=flow, **model
+    )
+    layers = [to_uint8(layer) for layer in found]
+    (traced, *_) = trace_scene(
+        *layers, ~invalid(quality), pixel_size_m=20.0, fjord=fjord, flow=flow,
+        cloud=(quality & np.uint16(Quality.CLOUD)) != 0, block_px=block_px,
+    )  # fmt: skip
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(traced.xy) > 1000
+    assert len(ahead) == 3
+    beside = worker_bytes(0, 0, options) + tile_bytes((side, side), options)  # not counted by Python
+    assert peak <= worker_bytes(side, side, options) - beside
