@@ -154,6 +154,11 @@ class Http:
             first, total = _content_range(response)
             if response.status_code == 416 and total is not None:
                 return Part(b"", start, total, version)
+            if response.headers.get("Content-Type", "").startswith("text/html"):
+                raise CatalogError(
+                    f"{host_of(url)} answers with a web page, as archives do that want a login; put it into ~/.netrc "
+                    "of the workers (see `icefront providers`), or check the address"
+                )
             if response.status_code != 206 or first != start or total is None:
                 raise CatalogError(
                     f"{host_of(url)} does not answer requests for a part of a file; serve it by a server that "
