@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 from shapely.geometry import LineString, MultiLineString
 
+from icefront_dask.change.half_time import Record, time_weights, weighted_median
 from icefront_dask.change.matrix import matrix_of
 from icefront_dask.change.prepared import prepare
 from icefront_dask.config import section
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["PERIODS", "front_products", "time_weights", "weighted_median"]
+__all__ = ["PERIODS", "front_products"]
 
 PERIODS = {"daily": "D", "monthly": "M", "seasonal": "Q-NOV", "annual": "Y"}
-_DRAWS = 200
 _DAY = 86_400.0
 _COLUMNS = [
     "region", "flowline", "period", "start", "end", "n_dates", "longest_gap_days", "position_m", "position_low_m",
@@ -69,14 +69,23 @@ def front_products(
     GeoDataFrame
         One row a period from the first to the last with a front, in the working CRS: region, flowline, period,
         start and end (UTC, end exclusive), n_dates, longest_gap_days (within the period, its ends included),
-        position_m (mean over the width, true ground measure) with its 95 % interval and 1 sigma (errors of
-        the fronts, and not knowing when between two dates the front moved), covered_share of the width,
-        reason (why a row has no value), and the line.
+        position_m (mean over the width, true ground measure) with its 95 % interval and 1 sigma, covered_share of
+        the width, reason (why a row has no value), and the line.
 
     Raises
     ------
     InputError
         As :func:`front_series`, and for an unknown period.
+
+    Notes
+    -----
+    The interval is that of 300 records that might have been. Each front has errors normal to it which are correlated
+    along it over 500 m, as for a position of :func:`front_series`: those of a wide front average out in part, those
+    of a narrow one do not. Between two dates, be that within the period or the nearest ones before and after it, the
+    front advances evenly and retreats at once, at any time. Where a part of the width is not seen in the whole
+    period, it may lie off the rest by as much as the rest varies. What a front did between two dates that neither
+    shows, such as a calving event that it made good for, is not in the interval; on simulated records of 6 and 12
+    days it holds the truth of 90 to 95 % of the months.
     """
     if period not in PERIODS:
         raise InputError(f"there is no period {period!r}; there are: {', '.join(PERIODS)}")
@@ -93,62 +102,25 @@ def front_products(
     at = matrix.to_numpy()[good]
     times = pd.DatetimeIndex(matrix["time"].to_numpy()[good])
     place = _Place(layout)
-    sigma = _sigmas(dated.table, matrix["scene_id"].to_numpy()[good], uncertainty_m)
+    record = Record(
+        times.to_numpy(dtype="datetime64[us]").astype("int64") / 1e6,
+        at,
+        _sigmas(dated.table, matrix["scene_id"].to_numpy()[good], uncertainty_m),
+        matrix["across"].to_numpy(),
+        float(section("change")["correlation_m"]),
+    )
     rows, lines = [], []
     if len(times):
         of = times.to_period(PERIODS[period])
         for one in pd.period_range(of.min(), of.max(), freq=PERIODS[period]):
             start, end = one.start_time, (one + 1).start_time
-            inside = np.asarray(of == one)
-            row, line = _product(times[inside], at[inside], sigma[inside], start, end, place)
+            row, line = _product(record, np.flatnonzero(of == one), start, end, place)
             key = [matrix.attrs["region"], place.name, period, start.tz_localize("UTC"), end.tz_localize("UTC")]
             rows.append(dict(zip(_COLUMNS, [*key, *row], strict=True)))
             lines.append(line)
     return gpd.GeoDataFrame(
         pd.DataFrame(rows, columns=_COLUMNS), geometry=gpd.GeoSeries(lines, crs=dated.crs), crs=dated.crs
     )
-
-
-def time_weights(seconds: Floats, start: float, end: float, *, share: Floats | None = None) -> Floats:
-    """Return the time in a period that each of its dates stands for.
-
-    Parameters
-    ----------
-    seconds : ndarray
-        (n,) float64, sorted, in [start, end).
-    start, end : float
-        The period.
-    share : ndarray, optional
-        (n − 1,) where between two dates the change takes place, 0 … 1; halfway by default.
-    """
-    share = np.full(len(seconds) - 1, 0.5) if share is None else share
-    change = seconds[:-1] + share * np.diff(seconds)
-    return np.diff(np.concatenate([[start], change, [end]]))
-
-
-def weighted_median(values: Floats, weights: Floats) -> Floats:
-    """Return the most seaward place that is ice for at least half of the time, of (n, k) positions.
-
-    Parameters
-    ----------
-    values : ndarray
-        (n, k) float64, NaN where unknown.
-    weights : ndarray
-        (n,) float64, positive.
-
-    Returns
-    -------
-    ndarray
-        (k,) float64; NaN where no position is known.
-    """
-    order = np.argsort(-values, axis=0, kind="stable")  # NaN last
-    ranked = np.take_along_axis(values, order, axis=0)
-    weight = np.where(np.isfinite(ranked), weights[order], 0.0)
-    ice = np.cumsum(weight, axis=0)
-    total = ice[-1]
-    first = np.argmax(ice >= total / 2 * (1 - 1e-12), axis=0)
-    found = np.take_along_axis(ranked, first[None], axis=0)[0]
-    return np.where(total > 0, found, np.nan)
 
 
 class _Place:
@@ -186,28 +158,21 @@ def _sigmas(table: pd.DataFrame, scenes: Any, uncertainty_m: float | None) -> Fl
 
 
 def _product(
-    times: pd.DatetimeIndex, at: Floats, sigma: Floats, start: pd.Timestamp, end: pd.Timestamp, place: _Place
+    record: Record, inside: npt.NDArray[np.intp], start: pd.Timestamp, end: pd.Timestamp, place: _Place
 ) -> tuple[list[Any], Any]:
-    if not len(times):
-        gap = (end - start).total_seconds() / _DAY
-        return [0, gap, np.nan, np.nan, np.nan, np.nan, 0.0, "no_front_in_period"], None
-    seconds = np.asarray((times - start).total_seconds(), dtype=float)
-    whole = (end - start).total_seconds()
-    gap = float(np.diff(np.concatenate([[0.0], seconds, [whole]])).max()) / _DAY
-    middle = weighted_median(at, np.maximum(time_weights(seconds, 0.0, whole), 1e-9))
+    begin, stop = (_seconds(time) for time in (start, end))
+    if not len(inside):
+        return [0, (stop - begin) / _DAY, np.nan, np.nan, np.nan, np.nan, 0.0, "no_front_in_period"], None
+    seconds = record.seconds[inside]
+    gap = float(np.diff(np.concatenate([[begin], seconds, [stop]])).max()) / _DAY
+    middle = weighted_median(record.positions[inside], np.maximum(time_weights(seconds, begin, stop), 1e-9))
     mean = float(np.nanmean(middle))
-    level = np.nanmean(at, axis=1)
-    rng = np.random.default_rng(0)
-    draws = np.array(
-        [
-            weighted_median(
-                (level + sigma * rng.standard_normal(len(level)))[:, None],
-                np.maximum(time_weights(seconds, 0.0, whole, share=rng.random(len(level) - 1)), 1e-9),
-            )[0]
-            for _ in range(_DRAWS)
-        ]
-    )
-    centre = float(np.median(draws))
-    low, high = np.quantile(draws, [0.025, 0.975]) - centre + mean
+    errors = record.errors(inside, begin, stop, middle)
+    low, high = np.quantile(errors, [0.025, 0.975])
     covered = float(np.isfinite(middle).mean())
-    return [len(times), gap, mean, low, high, float(draws.std()), covered, ""], place.line(middle)
+    sigma = float(np.sqrt(np.mean(errors**2)))
+    return [len(inside), gap, mean, mean + min(low, 0.0), mean + max(high, 0.0), sigma, covered, ""], place.line(middle)
+
+
+def _seconds(time: pd.Timestamp) -> float:
+    return float(np.datetime64(time, "us").astype("int64")) / 1e6
