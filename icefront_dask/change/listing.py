@@ -104,19 +104,19 @@ def relative_length_change(series: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     series : DataFrame
-        From :func:`front_series` by the method ``centreline``, of one region with one or more flowlines (the
+        From :func:`front_series` by the method ``centreline``, of regions with one or more flowlines each (the
         branches of CALFIN's centreline).
 
     Returns
     -------
     DataFrame
-        Columns datetime, flowline, relative_length_change_km (positive for a retreat), zero at the first date
-        on which all flowlines have an accepted position. Earlier dates have values, too.
+        Columns region, datetime, flowline, relative_length_change_km (positive for a retreat), zero at the first date
+        on which all flowlines of the region have an accepted position. Earlier dates have values, too.
 
     Raises
     ------
     InputError
-        If there is no centreline row, or no date that all flowlines share.
+        If there is no centreline row, or no date that all flowlines of a region share.
 
     References
     ----------
@@ -125,15 +125,20 @@ def relative_length_change(series: pd.DataFrame) -> pd.DataFrame:
     rows = series[(series["method"] == "centreline") & (series["status"] == "accepted") & series["position_m"].notna()]
     if rows.empty:
         raise InputError("relative length change needs accepted positions by the method centreline")
-    if len(set(rows["region"])) > 1:
-        raise InputError("relative length change is that of one region; select its rows")
-    wide = rows.pivot_table(index="datetime", columns="flowline", values="position_m", aggfunc="max")
-    common = wide.dropna()
-    if common.empty:
-        raise InputError(f"no date has an accepted position on all {wide.shape[1]} flowlines")
-    change = -(wide - common.iloc[0]) / 1000
-    out = change.reset_index().melt("datetime", value_name="relative_length_change_km").dropna()
-    return out.sort_values(["flowline", "datetime"], kind="stable").reset_index(drop=True)
+    parts = []
+    for name, group in rows.groupby("region", sort=True):
+        wide = group.pivot_table(index="datetime", columns="flowline", values="position_m", aggfunc="max")
+        common = wide.dropna()
+        if common.empty:
+            raise InputError(
+                f"no date has an accepted position on all {wide.shape[1]} flowlines of region {name!r}; leave it out, "
+                "or take one flowline at a time"
+            )
+        change = (-(wide - common.iloc[0]) / 1000).reset_index()
+        part = change.melt("datetime", value_name="relative_length_change_km").dropna()
+        parts.append(part.sort_values(["flowline", "datetime"], kind="stable").assign(region=name))
+    columns = ["region", "datetime", "flowline", "relative_length_change_km"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def _at(days: pd.DataFrame, time: pd.Timestamp, window: pd.Timedelta) -> tuple[float, float, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["SEPARATOR", "SeriesReason", "add_reason"]
+__all__ = ["SEPARATOR", "SeriesReason", "add_reason", "without_reason"]
 
 SEPARATOR = "; "
 
@@ -51,3 +51,8 @@ def add_reason(present: str, *reasons: str) -> str:
     """Return the joined reasons without repetition, in the order in which they came."""
     words = [word for word in present.split(SEPARATOR) if word]
     return SEPARATOR.join(dict.fromkeys([*words, *(str(reason) for reason in reasons if reason)]))
+
+
+def without_reason(present: str, reason: str) -> str:
+    """Return the joined reasons less one."""
+    return SEPARATOR.join(word for word in present.split(SEPARATOR) if word != str(reason))

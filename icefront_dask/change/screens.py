@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from icefront_dask.change.differences import with_changes
 from icefront_dask.change.inputs import prepare_fronts
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.config import section
@@ -44,7 +45,7 @@ def autoterm_screens(
     Returns
     -------
     DataFrame
-        A copy with changed ``status`` and ``reason``.
+        A copy with changed ``status`` and ``reason``, and ``change_m`` since the row before that is still accepted.
 
     References
     ----------
@@ -71,8 +72,7 @@ def autoterm_screens(
         if reasons:
             series.loc[index, "status"] = str(Status.REVIEW)
             series.loc[index, "reason"] = add_reason(str(series.loc[index, "reason"]), *reasons)
-    series["change_m"] = series["change_m"].where(series["status"] == Status.ACCEPTED)
-    return series
+    return with_changes(series)
 
 
 def roughness(line: Any, step: float) -> float:

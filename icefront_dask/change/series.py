@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from icefront_dask.change import check as plausibility
+from icefront_dask.change.differences import with_changes
 from icefront_dask.change.measure import measure_scene
 from icefront_dask.change.prepared import prepare
-from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.change.verdicts import judge_series
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
-from icefront_dask.fronts.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -219,18 +217,4 @@ def finish_series(
         series = plausibility.check_series(series, v_max_m_per_day=v_max_m_per_day, north=north)
     if verdicts is not None:
         series = judge_series(series, verdicts)
-    return _with_changes(series)
-
-
-def _with_changes(series: pd.DataFrame) -> pd.DataFrame:
-    """Fill ``change_m``: since the accepted rows of the moment before, or the mean of several."""
-    series = series.assign(change_m=np.nan)
-    accepted = series[series["status"] == Status.ACCEPTED]
-    for _, group in accepted.groupby(["region", "method", "flowline"], sort=False):
-        main = group[group["crossing"] == group.groupby(["datetime", "scene_id"])["crossing"].transform("max")]
-        moments = main.groupby("datetime")["position_m"].mean()
-        before = moments.shift(1).reindex(group["datetime"]).to_numpy()
-        series.loc[group.index, "change_m"] = group["position_m"].to_numpy() - before
-        first = group.index[np.isnan(before)]
-        series.loc[first, "reason"] = [add_reason(r, SeriesReason.FIRST_DATE) for r in series.loc[first, "reason"]]
-    return series
+    return with_changes(series)

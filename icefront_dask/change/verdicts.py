@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from icefront_dask.change.differences import with_changes
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
@@ -130,7 +131,7 @@ def judge_series(series: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Rows of judged scenes that have a position are accepted or rejected, with the reason ``by_hand``. Of a
-        scene with several lines one that is rejected does not reject the others.
+        scene with several lines one that is rejected does not reject the others. ``change_m`` is made anew.
     """
     said: dict[tuple[str, str], str] = {}
     for row in verdicts[verdicts["outcome"] == "applied"].to_dict("records"):
@@ -141,7 +142,7 @@ def judge_series(series: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
         if key in said and pd.notna(series.loc[index, "position_m"]):
             series.loc[index, "status"] = said[key]
             series.loc[index, "reason"] = add_reason(str(series.loc[index, "reason"]), SeriesReason.BY_HAND)
-    return series
+    return with_changes(series)
 
 
 def _mean_distance(a: Any, b: Any) -> float:

@@ -14,6 +14,7 @@ from icefront_dask.cli.change import compare_fronts, review, series
 from icefront_dask.cli.lines import segment, trace
 from icefront_dask.cli.providers import providers
 from icefront_dask.cli.scores import ablate, compare, score
+from icefront_dask.cli.statistics import statistics
 from icefront_dask.cli.workflow import demo, run, train, tune
 from icefront_dask.errors import IcefrontError
 
@@ -37,6 +38,7 @@ for _command in (
     segment,
     trace,
     series,
+    statistics,
     review,
     compare_fronts,
     areas,

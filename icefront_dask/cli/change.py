@@ -10,6 +10,14 @@ import typer
 
 from icefront_dask.cli.options import AsJson, RegionName, RegionsFile, one_region
 from icefront_dask.cli.output import note, result
+from icefront_dask.cli.statistics import (
+    Epochs,
+    EpochsOut,
+    EventsOut,
+    RelativeLengthOut,
+    check_listings,
+    listings,
+)
 from icefront_dask.cli.tables import (
     check_ending,
     read_lines,
@@ -91,6 +99,9 @@ def series(
     ] = None,
     v_max: Annotated[float | None, typer.Option("--v-max", help="Fastest plausible advance, metres a day.")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not look for implausible positions.")] = False,
+    screens: Annotated[
+        bool, typer.Option("--screens", help="AutoTerm's screens, too: rough lines, odd lengths, changes undone.")
+    ] = False,
     date_column: Annotated[str | None, typer.Option("--date-column", help="Column of the dates.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the series: .parquet or .csv.")] = None,
     matrix: Annotated[
@@ -106,6 +117,10 @@ def series(
     statistics: Annotated[
         Path | None, typer.Option("--statistics", help="Write change statistics: .parquet or .csv.")
     ] = None,
+    epoch: Epochs = None,
+    epochs_out: EpochsOut = None,
+    events_out: EventsOut = None,
+    relative_length_out: RelativeLengthOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn fronts into a series of positions.
@@ -114,12 +129,15 @@ def series(
     Example:  icefront series fronts.parquet --regions regions.gpkg --region helheim --out series.csv
               icefront series lines.gpkg --flowline centreline.gpkg --method centreline --out series.csv
               icefront series lines.gpkg --fjord fjord.gpkg --basin basin.gpkg --out series.csv
+              icefront series lines.gpkg --flowline centreline.gpkg --epoch 2000-08-15 --epoch 2020-08-15 \
+                --relative-length-out length.csv --out series.csv
     """
     import pandas as pd
 
-    from icefront_dask.change import change_statistics, front_matrix, front_products, front_series
+    from icefront_dask.change import autoterm_screens, change_statistics, front_matrix, front_products, front_series
 
     _check_pair(product, product_out)
+    check_listings(epoch, epochs_out, events_out, relative_length_out)
     lines = read_lines(fronts, region)
     place = None if regions is None else one_region(regions, region)
     guides: dict[str, Any] = {
@@ -144,7 +162,12 @@ def series(
         **guides,
         **common,
     )
+    if screens:
+        found = autoterm_screens(found, lines, place, date_column=date_column)
     summary = change_statistics(found)
+    said = listings(
+        found, epochs=epoch, epochs_out=epochs_out, events_out=events_out, relative_length_out=relative_length_out
+    )
     for table, path in ((found, out), (summary, statistics)):
         if path is not None:
             write_table(table, path)
@@ -171,6 +194,7 @@ def series(
             "first": found["datetime"].min().isoformat() if len(found) else None,
             "last": found["datetime"].max().isoformat() if len(found) else None,
             "net_change_m": {f"{row.method} {row.flowline}".strip(): row.net_change_m for row in summary.itertuples()},
+            **said,
             "output": out,
         },
         as_json=as_json,

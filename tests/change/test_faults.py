@@ -147,6 +147,10 @@ def test_autoterm_screens():
     assert screened.loc["s072", "reason"] == "same_day"
     assert screened.loc["s060", "status"] == "accepted"
     assert (screened["status"] == "review").sum() <= 10
+    # the row after one that is taken out changes since the row before that
+    after = screened.loc["s031", "position_m"] - screened.loc["s029", "position_m"]
+    assert screened.loc["s031", "change_m"] == pytest.approx(after)
+    assert screened.loc[screened["status"] == "review", "change_m"].isna().all()
     assert (series["status"] == "accepted").all()
 
 

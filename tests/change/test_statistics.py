@@ -236,5 +236,9 @@ def test_relative_length_change_of_branches():
     assert by["south"] == pytest.approx([-0.1, 0.0, 0.9, 0.4])
     with pytest.raises(InputError, match="method centreline"):
         relative_length_change(south.assign(method="area"))
-    with pytest.raises(InputError, match="no date"):
+    with pytest.raises(InputError, match=r"no date .* all 2 flowlines of region 'here'"):
         relative_length_change(pd.concat([north.iloc[:1], south.iloc[:1]]))
+    other = south.assign(region="there")
+    both = relative_length_change(pd.concat([north, south, other], ignore_index=True)).set_index("region")
+    assert both.loc["there", "relative_length_change_km"].tolist() == pytest.approx([0.0, 0.1, 1.0, 0.5])
+    assert len(both.loc["here"]) == 7
