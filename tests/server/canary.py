@@ -60,7 +60,7 @@ def left_by(done: Any, store: str) -> dict[str, str | bytes]:
     scene = unit.scenes[0]
     href = scene.sources[0].bands[0].href
     assert {"spec.json", "fronts.parquet", "report.html"} <= set(kept)
-    assert scene.scene_id in next(text for path, text in kept.items() if path.startswith("ledger/"))
+    assert scene.scene_id in kept[f"ledger/{unit.key}.parquet"]
     assert scene.scene_id in kept["store"]
     assert href in kept["items.parquet"]
     assert href in kept["plan"]
