@@ -5,16 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import dask
 import numpy as np
 import torch
-from _scenes import WHOLE, chosen, network_input, write_cube
+from _scenes import WHOLE, chosen, network_input, settled, write_cube
 
 from icefront_dask.models import registry
-from icefront_dask.predict import get_model, predict_scene, resolve_options, to_uint8
+from icefront_dask.predict import get_model, predict_scene, to_uint8
 from icefront_dask.predict.blend import predict_tiled
 from icefront_dask.predict.engine import ENGINES
 from icefront_dask.predict.members import augmented
@@ -34,7 +33,7 @@ def breakdown(folder: Path, side: int, rounds: int, peak: Peak) -> dict[str, Any
     torch.set_num_threads(1)
     cube = write_cube(folder / "breakdown.zarr", 1, side)
     name, sha256 = chosen()
-    options = resolve_options(**WHOLE)
+    options = settled(**WHOLE)
     model = get_model(name, sha256, options.engine, 1)
     engine = model.engines[0]
     common: dict[str, Any] = {
@@ -77,7 +76,7 @@ def breakdown(folder: Path, side: int, rounds: int, peak: Peak) -> dict[str, Any
         "side_px": side,
         "computed_over_fewest": round(tiles.computed_pixels / side**2, 3),
         "ms_a_scene": milliseconds,
-        "layers": _layers(name, options.engine, tile, rounds),
+        "layers": _layers(name, engine, tile, rounds),
         "peak_gflop_per_s": round(rate),
     }
 
@@ -92,18 +91,12 @@ def _median(run: Callable[[], object], rounds: int) -> float:
     return statistics.median(seconds)
 
 
-def _layers(name: str, engine: str, tile: np.ndarray, rounds: int) -> dict[str, Any]:
+def _layers(name: str, engine: Any, tile: np.ndarray, rounds: int) -> dict[str, Any]:
     """Of each group of layers milliseconds a tile, GFLOP and GFLOP/s, by OpenVINO's own counters."""
-    if find_spec("openvino") is None or ENGINES[engine].library != "openvino":
-        return {"skipped": f"engine {engine} counts no layers; OpenVINO does"}
-    import openvino
-
+    if ENGINES[engine.name].library != "openvino":
+        return {"skipped": f"engine {engine.name} counts no layers; OpenVINO does"}
     network = fold_batch_norm(registry.load(name).network.eval())
-    graph = openvino.convert_model(network, example_input=torch.zeros(1, tile.shape[1], 64, 64))
-    graph.reshape(list(tile.shape))
-    hints = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "PERF_COUNT": True}
-    precision = {"fp32": "f32", "bf16": "bf16"}[ENGINES[engine].precision]
-    compiled = openvino.Core().compile_model(graph, "CPU", {**hints, "INFERENCE_PRECISION_HINT": precision})
+    compiled = engine.compiled(tile.shape, PERF_COUNT=True)
     request = compiled.create_infer_request()
     seconds: dict[str, list[float]] = defaultdict(lambda: [0.0] * rounds)
     for number in range(-1, rounds):

@@ -9,11 +9,11 @@ from typing import Any
 import dask
 import numpy as np
 import shapely
-from _scenes import chosen, scene
+from _scenes import chosen, scene, settled
 
 from icefront_dask.errors import DependencyError
 from icefront_dask.fronts import trace_scene
-from icefront_dask.predict import get_model, predict_scene, resolve_engine, resolve_options
+from icefront_dask.predict import get_model, predict_scene, resolve_engine
 from icefront_dask.predict.engine import ENGINES
 from icefront_dask.predict.measure import measured
 from icefront_dask.runs.images import front_of_image
@@ -30,7 +30,7 @@ def precision(tta: str = "flips", most: int = 4, side: int = 1024) -> dict[str, 
     A shift is the mean distance of the points of one line, every 0.25 px, from the other line: of both lines' points
     the larger. ``farthest_px`` is the farthest point of any real scene.
     """
-    auto = resolve_engine("auto")
+    auto = settled().engine
     exact, *reduced = _engines(auto)
     root = Path(os.environ.get("ICEFRONT_REAL_DATA", Path(__file__).parents[2] / "shared" / "data")) / HELHEIM
     real = {path.stem: _real(path, tta, [exact, *reduced]) for path in sorted(root.glob("*.tif"))[:most]}
@@ -81,7 +81,7 @@ def _simulated(tta: str, side: int, seed: int, engines: list[str]) -> dict[str, 
         model = get_model(name, sha256, engine)
         found = predict_scene(
             {"hh": scene(side, seed)}, pixel_size_m=20, calibration="gamma0", network=model.engines,
-            options=resolve_options(engine=engine, tta=tta), primary=model.card.primary, cross=model.card.cross,
+            options=settled(engine=engine, tta=tta), primary=model.card.primary, cross=model.card.cross,
         )  # fmt: skip
         xy = trace_scene(found.ice, found.front, np.isfinite(found.ice), pixel_size_m=20)[0].xy
         lines[engine] = shapely.LineString(xy) if len(xy) else None

@@ -23,6 +23,7 @@ from _scenes import (
     predict_into,
     prepare,
     scene,
+    settled,
     write_cube,
 )
 from distributed import Client, LocalCluster
@@ -31,7 +32,7 @@ from scipy.spatial import KDTree
 from icefront_dask import connect
 from icefront_dask.fronts import trace_scene
 from icefront_dask.models import registry
-from icefront_dask.predict import get_model, predict_scene, resolve_options, segment
+from icefront_dask.predict import get_model, predict_scene, segment
 from icefront_dask.runs.planning import worker_bytes
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def end_to_end(folder: Path, scenes: int, side: int, cores: int, peak: Peak) -> 
 
     ``share_of_own_peak`` is that of the best convolution in fp32, for an engine in fp32.
     """
-    options = resolve_options(**WHOLE)
+    options = settled(**WHOLE)
     cube = write_cube(folder / "cube.zarr", scenes, side)
     gflop = gflop_per_pixel(chosen()[0]) * scenes * side**2
     found: dict[str, Any] = {"scenes": scenes, "side_px": side, "engine": options.engine, "gflop": round(gflop)}
@@ -91,7 +92,7 @@ def against_plain(side: int, rounds: int) -> dict[str, Any]:
     """Two scenes by the project, in eager fp32 NCHW without overlap, and by a sliding window of half overlap."""
     torch.set_num_threads(1)
     name, sha256 = chosen()
-    options = resolve_options(**WHOLE)
+    options = settled(**WHOLE)
     model = get_model(name, sha256, options.engine, 1)
     network = registry.load(name).network.to(memory_format=torch.contiguous_format)
     images = [scene(side, 100 + number) for number in range(2)]
@@ -146,7 +147,7 @@ def dask_cost(folder: Path, scenes: int, side: int, pairs: int) -> dict[str, Any
     """The lazy map on a worker of this process against a bare loop over the same kernels and stores."""
     cube = write_cube(folder / "cost.zarr", scenes, side)
     name, sha256 = chosen()
-    options = resolve_options(**WHOLE)
+    options = settled(**WHOLE)
     model = get_model(name, sha256, options.engine, 1)
     source = cube["hh"]
 

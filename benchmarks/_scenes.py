@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from icefront_dask.predict import PredictOptions
+
 WHOLE = {"tta": "none", "passes": "fine", "levels": [1]}
 """One member, one level and every pixel once, so that the arithmetic is known."""
 
@@ -74,10 +76,14 @@ def chosen() -> tuple[str, str]:
     return registry.fingerprint(registry.choose(["hh"], "gamma0"))
 
 
+def settled(**options: Any) -> PredictOptions:
+    """Return the settings of a prediction by the shipped network."""
+    return resolve_options(models=(chosen()[0],), **options)
+
+
 def prepare(client: Client, threads: int, **options: Any) -> None:
     """Load the model in the workers and compile it for the shape of the tiles."""
-    settled = resolve_options(**options)
-    client.register_plugin(ModelPlugin(*chosen(), settled.engine, threads))
+    client.register_plugin(ModelPlugin(*chosen(), settled(**options).engine, threads))
 
 
 def predict_into(cube: xr.Dataset, path: Path, **options: Any) -> float:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from _machine import in_turns, ratios
-from _scenes import WHOLE, chosen, scene
+from _scenes import WHOLE, chosen, scene, settled
 
 from icefront_dask.models import registry
-from icefront_dask.predict import get_model, predict_scene, resolve_options
+from icefront_dask.predict import get_model, predict_scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def measure() -> dict[str, Any]:
         torch.cuda.synchronize()
 
     def whole(engine: str) -> None:
-        options = resolve_options(engine=engine, **WHOLE)
+        options = settled(engine=engine, **WHOLE)
         model = get_model(name, sha256, options.engine)
         for image in images:
             predict_scene(

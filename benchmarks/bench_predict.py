@@ -22,8 +22,7 @@ import _predict_speed as speed
 import torch
 from _machine import Peak
 from _predict_breakdown import breakdown
-
-from icefront_dask.predict import resolve_engine
+from _scenes import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +127,7 @@ def main() -> None:
         "small": arguments.small,
         "cores": cores,
         "torch": torch.__version__,
-        "engine": resolve_engine("auto"),
+        "engine": settled().engine,
     }
     with promises.folder() as folder:
         every = sections(SMALL if arguments.small else FULL, cores, Path(folder))

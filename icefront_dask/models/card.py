@@ -44,6 +44,11 @@ class Card(BaseModel):
     )
     outputs: tuple[str, ...] = ("ice", "front")
     protocol: str = Field("icefront", description="how it is applied, see icefront_dask.models.protocols")
+    precisions: tuple[str, ...] = Field(
+        ("fp32",),
+        description="which of an engine `engine: auto` may take: fp32, and those by which fronts on real scenes moved "
+        "less than 0.05 px (benchmarks/bench_predict.py --only precision)",
+    )
     scaling: str
     stride: int
     receptive_radius: int

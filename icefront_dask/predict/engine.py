@@ -13,21 +13,23 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 
-from icefront_dask.errors import ConfigError, DependencyError
+from icefront_dask.errors import ConfigError, DependencyError, ModelMismatchError
 from icefront_dask.predict.halo import aligned_halo
 from icefront_dask.predict.measure import fastest
 from icefront_dask.predict.published import PublishedWindow, published_window
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from icefront_dask.models.card import Card
 
-__all__ = ["ENGINES", "TURN", "Engine", "Facts", "Kind", "make_engine", "resolve_engine"]
+__all__ = ["ENGINES", "TURN", "Engine", "Facts", "Kind", "make_engine", "resolve_engine", "within_range"]
 
 
 class Kind(NamedTuple):
@@ -35,7 +37,7 @@ class Kind(NamedTuple):
 
     library: Literal["torch", "torch-compile", "openvino"]
     device: Literal["cpu", "cuda"]
-    precision: Literal["fp32", "tf32", "bf16", "fp16"]
+    precision: Literal["fp32", "tf32", "bf16", "fp16", "mixed"]
 
 
 ENGINES: dict[str, Kind] = {
@@ -45,6 +47,7 @@ ENGINES: dict[str, Kind] = {
     "torch-compile-bf16": Kind("torch-compile", "cpu", "bf16"),
     "openvino-fp32": Kind("openvino", "cpu", "fp32"),
     "openvino-bf16": Kind("openvino", "cpu", "bf16"),
+    "openvino-mixed": Kind("openvino", "cpu", "mixed"),
     "cuda-fp32": Kind("torch", "cuda", "fp32"),
     "cuda-tf32": Kind("torch", "cuda", "tf32"),
     "cuda-bf16": Kind("torch", "cuda", "bf16"),
@@ -52,7 +55,8 @@ ENGINES: dict[str, Kind] = {
     "cuda-compile-bf16": Kind("torch-compile", "cuda", "bf16"),
 }
 """Engines by name. In bf16 and fp16, convolutions multiply short numbers and add in float32; in tf32 they multiply
-float32 numbers rounded to 10 bits."""
+float32 numbers rounded to 10 bits. Mixed is fp32 up to the first pooling, where the scene's own pixels are looked at,
+and fp16 behind it."""
 
 TURN = threading.Lock()
 """One forward pass at a time in a process: it uses all of the process's threads by itself."""
@@ -88,7 +92,7 @@ class Engine(Protocol):
         """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
 
 
-def resolve_engine(name: str = "auto") -> str:
+def resolve_engine(name: str = "auto", precisions: Collection[str] = ("fp32",)) -> str:
     """Return the engine that ``name`` means on this machine.
 
     Parameters
@@ -96,21 +100,26 @@ def resolve_engine(name: str = "auto") -> str:
     name : str
         ``auto`` or a key of `ENGINES`. ``auto`` is ``cuda-fp32`` with a GPU, and on a CPU the fastest of those which
         need no compiler, measured once a machine (`icefront_dask.predict.measure`): of OpenVINO, where it is installed,
-        and PyTorch. It takes no reduced precision, which moves the fronts of the shipped network by more than 0.05 px
-        (``docs/prediction.md``); engines in bf16, fp16 and tf32 are chosen by name.
+        and PyTorch, in fp32, and of ``openvino-mixed`` where it may. Other engines are chosen by name.
+    precisions : collection of str
+        What ``auto`` may take besides fp32, as the cards of the networks say (`icefront_dask.models.card.Card`):
+        precisions by which their fronts move less than 0.05 px (``docs/prediction.md``).
 
     Raises
     ------
     ConfigError
         For an unknown name.
     DependencyError
-        For a CUDA engine where PyTorch finds no GPU, or OpenVINO where it is not installed.
+        For a CUDA engine where PyTorch finds no GPU, OpenVINO where it is not installed, and mixed precision where the
+        processor does not multiply fp16.
     """
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda-fp32"
-        libraries = ["torch"] if find_spec("openvino") is None else ["openvino", "torch"]
-        return fastest([f"{library}-fp32" for library in libraries])
+        candidates = ["torch-fp32"] if find_spec("openvino") is None else ["openvino-fp32", "torch-fp32"]
+        if "mixed" in precisions and find_spec("openvino") is not None and _multiplies_fp16():
+            candidates.append("openvino-mixed")
+        return fastest(candidates)
     if name not in ENGINES:
         raise ConfigError(f"no engine {name!r} for predict.engine; there are: auto, {', '.join(ENGINES)}")
     if ENGINES[name].device == "cuda" and not torch.cuda.is_available():
@@ -123,7 +132,34 @@ def resolve_engine(name: str = "auto") -> str:
             f"engine {name!r} needs OpenVINO: pip install 'icefront_dask[openvino]', on every worker; or set "
             "predict.engine to auto"
         )
+    if ENGINES[name].precision == "mixed" and not _multiplies_fp16():
+        raise DependencyError(
+            f"engine {name!r} needs a processor that multiplies fp16 (AMX-FP16 or AVX512-FP16), and this one does not; "
+            "set predict.engine to auto"
+        )
     return name
+
+
+def _multiplies_fp16() -> bool:
+    from icefront_dask.predict.openvino_engine import capabilities
+
+    return "FP16" in capabilities()
+
+
+def within_range(logits: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """Return the logits of an engine in fp16, whose numbers end at 65504.
+
+    Raises
+    ------
+    ModelMismatchError
+        If the network's numbers went beyond.
+    """
+    if not np.isfinite(logits).all():
+        raise ModelMismatchError(
+            f"numbers within the network went beyond the range of fp16 in engine {name!r}; set predict.engine to one "
+            "in fp32"
+        )
+    return logits
 
 
 @dataclass(eq=False)

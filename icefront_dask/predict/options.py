@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from icefront_dask.config import section
 from icefront_dask.errors import ConfigError
+from icefront_dask.models import registry
 from icefront_dask.predict.blend import Window
 from icefront_dask.predict.engine import resolve_engine
 from icefront_dask.predict.published import PublishedWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["EXTRA_LAYERS", "Augmentation", "Passes", "PredictOptions", "resolve_options"]
 
@@ -126,13 +127,18 @@ def _check_number(key: str, value: Any, *, zero: bool, whole: bool = False) -> N
         raise ConfigError(f"predict.{key} is {value!r}; it must be {kind} {'≥' if zero else '>'} 0")
 
 
-def resolve_options(settings: Mapping[str, Any] | None = None, **overrides: Any) -> PredictOptions:
-    """Return the settings of a prediction, with ``engine: auto`` resolved for this machine.
+def resolve_options(
+    settings: Mapping[str, Any] | None = None, *, models: Collection[str] = (), **overrides: Any
+) -> PredictOptions:
+    """Return the settings of a prediction, with ``engine: auto`` resolved for this machine and these models.
 
     Parameters
     ----------
     settings : mapping, optional
         Resolved section ``predict`` of a run's specification; by default that of the configuration.
+    models : collection of str
+        Names of the models which are to run: besides fp32, ``auto`` takes what the cards of all of them and of the
+        ``members`` allow. Without one it stays with fp32.
     **overrides
         Values that replace single settings.
 
@@ -144,12 +150,13 @@ def resolve_options(settings: Mapping[str, Any] | None = None, **overrides: Any)
         For an engine which this machine cannot run.
     """
     values = section("predict", **{**(settings or {}), **overrides})
-    values["engine"] = resolve_engine(values["engine"])
     for key in _AUTO:
         if values[key] == "auto":
             values[key] = None
     for key in ("levels", "extra", "members"):
         entry = values[key]
         values[key] = tuple(entry) if isinstance(entry, (list, tuple)) else (entry,)
+    allowed = [set(registry.card(name).precisions) for name in (*models, *values["members"])] if models else []
+    values["engine"] = resolve_engine(values["engine"], set.intersection(*allowed) if allowed else ("fp32",))
     names = [field.name for field in dataclasses.fields(PredictOptions) if field.name in values]
     return PredictOptions(**{name: values[name] for name in names})

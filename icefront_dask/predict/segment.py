@@ -107,10 +107,10 @@ def segment(
     The graph holds the model's name and SHA-256; each worker process loads the weights once. A part of a large scene
     is read twice: once for the medians of the bands and the coarse pass, which all parts share, and once with its halo.
     """
-    settings = resolve_options(**options)
     bands = read_bands(data)
     name = registry.choose(bands.arrays, bands.calibration) if model == "auto" else model
     name, sha256 = registry.fingerprint(name)
+    settings = resolve_options(models=(name,), **options)
     card = registry.card(name)
     chosen = tuple(band for band in choose_bands(bands.arrays, card.primary, card.cross) if band is not None)
     fjord = _fjord(bands, region)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from icefront_dask.predict.engine import ENGINES, TURN, Facts
+from icefront_dask.predict.engine import ENGINES, TURN, Facts, within_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ class TorchEngine(Facts):
             with torch.autocast(self.device.type, dtype=self._short, enabled=self._short is not None):
                 logits = self.network(source)
             result: NDArray[np.float32] = logits.float().contiguous().cpu().numpy()
-        return result
+        return within_range(result, self.name) if self.precision == "fp16" else result
 
     def _convolutions(self) -> AbstractContextManager[None]:
         if self.device.type != "cuda":

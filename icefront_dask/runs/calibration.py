@@ -78,7 +78,7 @@ def errors_of_view(view: View, *, model: str = "auto", options: FrontOptions | N
     """Predict and trace a view; return its fronts with the distances of their points from the true front."""
     name = registry.choose(view.bands, view.calibration) if model == "auto" else model
     name, sha256 = registry.fingerprint(name)
-    settings = resolve_options()
+    settings = resolve_options(models=(name,))
     loaded = get_model(name, sha256, settings.engine, settings.threads)
     common: dict[str, Any] = {
         "pixel_size_m": view.pixel_m,

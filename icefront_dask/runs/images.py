@@ -121,7 +121,7 @@ def front_in(
     card = registry.card(name)
     if card.protocol != OWN:
         return _published(image, name, pixel_size_m, box, fjord)
-    options = resolve_options()
+    options = resolve_options(models=(name,))
     loaded = get_model(name, sha256, options.engine, options.threads)
     bands, size, grid = _metric(image, pixel_size_m)
     inside = fjord if grid is None else None

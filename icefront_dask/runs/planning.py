@@ -205,11 +205,12 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
         regions = read_regions(config.regions, config.region_names)
         items = _items(config, regions)
         groups, left_out = _screened(config, regions, items, report)
+        specified = [_specified(config, group) for group in groups]
         spec = RunSpec.make(
             config,
             regions,
-            [_specified(config, group) for group in groups],
-            frozen_settings(config.settings(), engine=_engine(config.output)),
+            specified,
+            frozen_settings(config.settings(), engine=_engine(config.output, {group.model for group in specified})),
             file_sha256(config.output / "items.parquet"),
         )
         _check_same_run(config.output, spec)
@@ -222,12 +223,12 @@ def make_plan(config: RunConfig, report: Report | None = None) -> Plan:
         return Plan(config, spec, units, left_out, items)
 
 
-def _engine(output: Path) -> str:
-    """Return the engine of the run: ``auto`` stays what it was when the run began."""
+def _engine(output: Path, models: set[str]) -> str:
+    """Return the engine of the run for its models: ``auto`` stays what it was when the run began."""
     begun = output / "spec.json"
     if section("predict")["engine"] == "auto" and begun.exists():
         return resolve_engine(str(RunSpec.read(begun).section("predict")["engine"]))
-    return resolve_options().engine
+    return resolve_options(models=models).engine
 
 
 def _items(config: RunConfig, regions: list[Region]) -> Items:

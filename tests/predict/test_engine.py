@@ -5,19 +5,25 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import dask.array as da
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from torch import nn
 
-from icefront_dask.errors import ConfigError, DependencyError, InputError
+from icefront_dask.errors import ConfigError, DependencyError, InputError, ModelMismatchError
 from icefront_dask.models import registry
 from icefront_dask.predict.encode import ATTRS, INVALID, from_uint8, to_uint8
 from icefront_dask.predict.engine import ENGINES, make_engine, resolve_engine
+from icefront_dask.predict.options import resolve_options
 from icefront_dask.predict.torch_engine import TorchEngine, fold_batch_norm
-from tests.predict.networks import TinyUNet
+from tests.predict.networks import TinyUNet, save_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHIPPED = {"in_channels": 3, "out_channels": 2, "width": 4, "norm": "batch", "pooling": False}
 
@@ -99,7 +105,7 @@ def test_threads_are_set_in_whatever_thread_calls() -> None:
 
 def test_auto_is_resolved_to_something_that_runs() -> None:
     name = resolve_engine("auto")
-    assert name.endswith("-fp32")  # reduced precision moves the fronts of the shipped network too far
+    assert name.endswith("-fp32")
     assert name in ENGINES
     assert resolve_engine(name) == name
     make_engine(TinyUNet(), name)(_batch())
@@ -107,10 +113,18 @@ def test_auto_is_resolved_to_something_that_runs() -> None:
         resolve_engine("onnx")
 
 
-@pytest.mark.parametrize(("name", "bound"), [("openvino-fp32", 1e-5), ("openvino-bf16", 0.03)])
+def _require(name: str) -> None:
+    try:
+        resolve_engine(name)
+    except DependencyError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"), [("openvino-fp32", 1e-5), ("openvino-bf16", 0.03), ("openvino-mixed", 0.003)]
+)
 def test_openvino_gives_what_pytorch_gives_at_every_shape(name: str, bound: float) -> None:
-    if find_spec("openvino") is None:
-        pytest.skip("OpenVINO is not installed")
+    _require(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = registry.build("unet_aspp", SHIPPED)
@@ -127,6 +141,80 @@ def test_openvino_gives_what_pytorch_gives_at_every_shape(name: str, bound: floa
     np.testing.assert_array_equal(results[0], results[2])  # the first one's memory was not used again
     assert sys.modules["openvino_telemetry"] is None  # it forks the process
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_mixed_precision_begins_at_the_first_pooling() -> None:
+    """A network whose first block alone needs more than the 11 bits of fp16, and one whose second does."""
+    _require("openvino-mixed")
+
+    class Hidden(nn.Module):
+        """Adds 2048 to a signal and takes it off again, before the pooling or behind it."""
+
+        stride, receptive_radius = 2, 2
+
+        def __init__(self, *, before: bool) -> None:
+            super().__init__()
+            self.before = before
+            self.same, self.back, self.first, self.down = (nn.Conv2d(2, 2, 1) for _ in range(4))
+            offsets = {self.same: 2048.0, self.back: -2048.0, self.first: 0.0, self.down: 0.0}
+            with torch.no_grad():
+                for layer, offset in offsets.items():
+                    layer.weight.copy_(torch.eye(2)[:, :, None, None])
+                    layer.bias.fill_(offset)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            def hide(x: torch.Tensor) -> torch.Tensor:
+                return self.back(torch.relu(self.same(x)))
+
+            x = self.first(x)
+            x = hide(x) if self.before else x
+            x = nn.functional.max_pool2d(x, 2)
+            return nn.functional.interpolate(self.down(x if self.before else hide(x)), scale_factor=2)
+
+    batch = np.random.default_rng(0).random((1, 2, 16, 16)).astype(np.float32) / 4
+    exact = Hidden(before=True).eval()
+    error = make_engine(exact, "openvino-mixed", 1)(batch) - make_engine(exact, "torch-fp32", 1)(batch)
+    assert np.abs(error).max() < 1e-3
+    with pytest.raises(ModelMismatchError, match="changes the answers"):
+        make_engine(Hidden(before=False).eval(), "openvino-mixed", 1)(batch)
+
+
+@pytest.mark.parametrize("layer", ["first", "second"])
+def test_numbers_beyond_fp16_are_an_error(layer: str) -> None:
+    """Of an activation behind the first pooling, and of a weight."""
+    _require("openvino-mixed")
+    network = TinyUNet()
+    with torch.no_grad():
+        getattr(network, layer)[0].weight.mul_(1e7)
+    make_engine(network, "openvino-fp32", 1)(_batch())
+    with pytest.raises(ModelMismatchError, match=r"'openvino-mixed' .*range of fp16; set predict\.engine"):
+        make_engine(network, "openvino-mixed", 1)(_batch())
+
+
+def test_mixed_precision_needs_a_processor_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    monkeypatch.setattr("icefront_dask.predict.openvino_engine.capabilities", lambda: frozenset({"FP32", "BF16"}))
+    with pytest.raises(DependencyError, match="multiplies fp16"):
+        resolve_engine("openvino-mixed")
+    assert resolve_engine("auto", ("fp32", "mixed")).endswith("-fp32")
+
+
+def test_auto_takes_mixed_precision_only_where_all_cards_allow_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr("icefront_dask.predict.engine.fastest", lambda names: seen.append(names) or names[-1])
+    monkeypatch.setattr("icefront_dask.predict.openvino_engine.capabilities", lambda: frozenset({"FP16"}))
+    monkeypatch.setattr("icefront_dask.predict.engine.find_spec", lambda _: "installed")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    plain = save_model(tmp_path, "plain")
+    shown = save_model(tmp_path, "shown", precisions=("fp32", "mixed"))
+    assert resolve_options(models=(shown,)).engine == "openvino-mixed"
+    assert resolve_options(models=(shown,), members=[plain]).engine == "torch-fp32"
+    assert resolve_options(models=(shown, plain)).engine == "torch-fp32"
+    assert resolve_options().engine == "torch-fp32"
+    assert [("openvino-mixed" in names) for names in seen] == [True, False, False, False]
 
 
 def test_openvino_is_left_out_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
