@@ -83,6 +83,7 @@ class Layout:
         Whether flowline or box were drawn, because nobody gave them.
     missing : dict
         Method → what it lacks, for methods that are asked for but cannot be measured.
+    grounding_line : geometry or None
     """
 
     crs: str
@@ -95,7 +96,9 @@ class Layout:
     direction_inferred: bool = False
     drawn: bool = False
     missing: dict[str, str] = field(default_factory=dict)
+    grounding_line: Any = None
     _alongs: dict[tuple[str, str], Along] = field(default_factory=dict, repr=False, compare=False)
+    _grounded: dict[tuple[str, str], float] = field(default_factory=dict, repr=False, compare=False)
 
     def axis(self, method: str, flowline: str) -> LineString:
         """Return the line on which a method counts positions."""
@@ -109,6 +112,19 @@ class Layout:
         if key not in self._alongs:
             self._alongs[key] = self.ground.along(self.axis(method, flowline))
         return self._alongs[key]
+
+    def floats(self, method: str, flowline: str, position_m: float) -> bool:
+        """Return whether a position on that line lies seaward of the grounding line, where that is known."""
+        key = (method, flowline)
+        if key not in self._grounded:
+            at = np.inf
+            if self.grounding_line is not None and (method == "rectilinear-box" or flowline in self.flowlines):
+                axis = self.axis(method, flowline)
+                met = shapely.get_coordinates(shapely.intersection(axis, self.grounding_line))
+                if len(met):
+                    at = self.along(*key)(float(np.max(shapely.line_locate_point(axis, shapely.points(met)))))
+            self._grounded[key] = at
+        return position_m > self._grounded[key]
 
     def scale_at(self, method: str, flowline: str, arclength: float) -> float:
         """Return the point scale (1 for projected measure) at an arclength on that line."""
@@ -208,7 +224,8 @@ def build_layout(
     places = {}
     if {"curvilinear-box", "multi-centreline", "variable-box"} & (set(wanted) - set(lacks)):
         places = {name: _curvilinear(line, region, width_m, settings, ground) for name, line in lines.items()}
-    return Layout(crs, ground, wanted, lines, flowbox, places, reference, inferred, drawn, lacks)
+    grounding_line = region.grounding_line if region is not None else None
+    return Layout(crs, ground, wanted, lines, flowbox, places, reference, inferred, drawn, lacks, grounding_line)
 
 
 def _methods(

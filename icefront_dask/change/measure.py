@@ -103,6 +103,9 @@ class _Place:
 
     def row(self, *, review: bool = False, reasons: Any = (), **values: Any) -> dict[str, Any]:
         own = str(self.scene["status"])
+        position = float(values.get("position_m", _NAN))
+        if self.method != "area" and self.layout.floats(self.method, self.flowline, position):
+            reasons = [*reasons, SeriesReason.FLOATING]
         return {
             **_NO_VALUE,
             "method": self.method,

@@ -43,6 +43,7 @@ class SeriesReason(StrEnum):
     CLOSED_TO_SIDE = "closed_to_side"  # the front ends short of a side of the box by at most a fifth of the width
     UNCERTAINTY_ASSUMED = "uncertainty_assumed"
     GUIDE_DRAWN = "guide_drawn"  # the flowline or box was drawn from the fjord, not given
+    FLOATING = "floating"  # seaward of the grounding line: the ice behind the front floats
     BY_HAND = "by_hand"  # a person accepted or rejected it
     DIRECTION_INFERRED = "direction_inferred"  # the sea was found from the record and the ice sheet's interior
 

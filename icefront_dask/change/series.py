@@ -141,7 +141,7 @@ def front_series(
           ground length; 1 for projected measure);
         - status (accepted, review, rejected, no_front, failed) and reason (joined by ``"; "``): a position
           or change that is NaN always has one. Some accepted rows carry a note there, as
-          ``uncertainty_assumed``.
+          ``uncertainty_assumed``, or ``floating`` where the position lies seaward of the region's grounding line.
 
     Raises
     ------

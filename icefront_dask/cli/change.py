@@ -220,6 +220,9 @@ def compare_fronts(
     ] = Direction.INLAND_TO_SEA,
     glacier: Annotated[str | None, typer.Option("--glacier", help="Rows of the reference to take, by name.")] = None,
     days: Annotated[float, typer.Option("--days", help="Largest difference in time of a pair.")] = 3.0,
+    landward: Annotated[
+        bool, typer.Option("--landward", help="Positions of the reference grow landward (a table without lines).")
+    ] = False,
     projected: Annotated[bool, typer.Option("--projected", help="Metres of the map, not of the ground.")] = False,
     date_column: Annotated[str | None, typer.Option("--date-column", help="Column of our dates.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the pairs: .parquet or .csv.")] = None,
@@ -253,11 +256,13 @@ def compare_fronts(
         theirs = theirs[theirs["glacier"].astype(str) == glacier]
     if "position_m" in theirs:
         found = change.front_series(lines, place, methods=["centreline"], **guides)
-        pairs, summary = change.compare_positions(found, theirs, max_days=days)
+        pairs, summary = change.compare_positions(found, theirs, max_days=days, seaward=not landward)
         result_values: dict[str, Any] = summary
         if plot is not None:
             raise ConfigError("a table of positions has no lines to draw biases of; leave out --plot")
     else:
+        if landward:
+            raise ConfigError("--landward is about a table of positions; lines need no direction")
         compared = change.compare_fronts(lines, theirs, place, max_days=days, **guides)
         pairs = compared.pairs
         result_values = compared.summary | {

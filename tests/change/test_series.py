@@ -185,6 +185,18 @@ def test_positions_without_an_uncertainty_say_that_one_was_assumed():
     assert given["reason"].item() == "first_date"
 
 
+def test_positions_seaward_of_the_grounding_line_say_so():
+    """The line lies at 4 510 m of the map, aslant: the fronts before the retreat float."""
+    line = LineString(place([4_410, 4_610], [-3_000, 3_000]))
+    series = front_series(simple(), region(grounding_line=line), true_scale=False)
+    floating = series["reason"].str.contains("floating")
+    assert floating.groupby(series["method"]).apply(list).tolist() == [[True, True, False, True]] * 3
+    assert (series["status"] == "accepted").all()
+    assert not front_series(simple(), region())["reason"].str.contains("floating").any()
+    aside = LineString(place([4_410, 4_610], [5_000, 9_000]))
+    assert not front_series(simple(), region(grounding_line=aside))["reason"].str.contains("floating").any()
+
+
 def test_reprojection():
     here = front_series(simple(), region())
     degrees = front_series(simple().to_crs("EPSG:4326"), region())

@@ -294,3 +294,24 @@ def test_review_and_comparison(icefront, tmp_path):
     assert (tmp_path / "figure.svg").stat().st_size > 1000
     unknown = icefront("compare-fronts", tmp_path / "judged.parquet", tmp_path / "theirs.gpkg", "--schema", "termpicks")
     assert unknown.status == 2
+
+
+def test_comparison_with_a_table_of_positions(icefront, tmp_path):
+    """A table of MaQiT whose flowline was digitised from the sea: its positions grow landward."""
+    dates = pd.date_range("2015-07-01", periods=5, freq="30D")
+    position = 5_000 - 100.0 * np.arange(5)
+    lines = [shapely.LineString([(x, -2_000), (x, 2_000)]) for x in position]
+    gpd.GeoDataFrame({"date": dates}, geometry=lines, crs="EPSG:32624").to_file(tmp_path / "lines.gpkg")
+    flow = gpd.GeoDataFrame(geometry=[shapely.LineString([(0, 0), (10_000, 0)])], crs="EPSG:32624")
+    flow.to_file(tmp_path / "flow.gpkg")
+    theirs = pd.DataFrame({"Year": dates.year, "Month": dates.month, "Day": dates.day,
+                           "Position on flowline": 12_000 - position})  # fmt: skip
+    theirs.to_csv(tmp_path / "maqit.csv", index=False)
+    common = ("compare-fronts", tmp_path / "lines.gpkg", tmp_path / "maqit.csv", "--schema", "maqit", "--flowline",
+              tmp_path / "flow.gpkg", "--projected", "--out", tmp_path / "pairs.csv", "--json")  # fmt: skip
+    compared = icefront(*common, "--landward")
+    assert compared.json["n_pairs"] == len(pd.read_csv(tmp_path / "pairs.csv")) == 5
+    assert compared.json["p95_m"] == pytest.approx(0, abs=0.01)
+    assert icefront(*common).json["p95_m"] > 300
+    lines_of_theirs = ("compare-fronts", tmp_path / "lines.gpkg", tmp_path / "lines.gpkg", "--schema", "autoterm")
+    assert icefront(*lines_of_theirs, "--landward").status == 2

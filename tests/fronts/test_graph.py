@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import coo_array, csgraph
+from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
 from icefront_dask.fronts.graph import longest_path, spanning_tree, trace_points
@@ -84,6 +85,27 @@ def test_tree_weighs_as_much_as_that_of_the_complete_graph(points):
     assert length.sum() == pytest.approx(complete.sum(), rel=1e-12)
     tree = coo_array((length + 1, (edges[:, 0], edges[:, 1])), shape=(len(points), len(points)))
     assert csgraph.connected_components(tree, directed=False)[0] == 1
+
+
+def test_tree_weighs_as_much_as_that_of_calfins_nearest_neighbours():
+    """Skeletons with gaps and spurs; CALFIN joins each pixel with the N / 4 nearest ones, at least 3."""
+    rng = np.random.default_rng(3)
+    connected = 0
+    for _ in range(40):
+        n = int(rng.integers(12, 90))
+        rows = np.cumsum(rng.integers(-1, 2, n)) + n
+        line = np.column_stack([rows, np.arange(n)])[rng.random(n) < 0.8]
+        points = np.unique(np.vstack([line, line[: len(line) // 4] + np.array([3, 0])]), axis=0)
+        k = max(3, len(points) // 4)
+        away, near = KDTree(points).query(points, k=k + 1)
+        pairs = (away[:, 1:].ravel(), (np.repeat(np.arange(len(points)), k), near[:, 1:].ravel()))
+        graph = coo_array(pairs, shape=(len(points), len(points)))
+        if csgraph.connected_components(graph, directed=False)[0] > 1:
+            continue
+        connected += 1
+        theirs = csgraph.minimum_spanning_tree(graph.tocsr().maximum(graph.T.tocsr()))
+        assert spanning_tree(points)[1].sum() == pytest.approx(theirs.sum(), rel=1e-12)
+    assert connected >= 30
 
 
 @given(pixels, st.integers(-3, 3), st.integers(-3, 3))
