@@ -100,7 +100,7 @@ def pelt_candidates(
         # the memory within segments, not that of the step itself, which makes phi too large
         inner = min(phi, 0.8)
         penalty = 2 * np.log(n) * (1 + inner) / (1 - inner)
-        ends = ruptures.Pelt(model="l2", min_size=_MIN_FRONTS, jump=1).fit(series / noise).predict(pen=penalty)
+        ends = ruptures.KernelCPD(kernel="linear", min_size=_MIN_FRONTS).fit(series / noise).predict(pen=penalty)
         out |= {end - 1 for end in ends[:-1]}
     inside = [k for k in out if min(years[k] - years[0], years[-1] - years[k + 1]) >= _MIN_YEARS]
 
