@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors, half precision, checked before they are parsed."""
+"""Weights on disk: safetensors, half precision where that can hold them, checked before they are parsed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     Raises
     ------
     WeightsError
-        Missing, of another kind (pickle, TorchScript), too large, altered or truncated.
+        Missing, of another kind (pickle, TorchScript), too large, altered or truncated, or with values that are not
+        finite.
     """
     require_safetensors(path)
     if not path.is_file():
@@ -58,13 +59,32 @@ def read_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
         tensors = load(data)
     except SafetensorError as error:
         raise WeightsError(f"{path.name} is not a whole safetensors file ({error}); fetch it again") from error
+    if broken := [
+        key for key, value in tensors.items() if value.dtype.is_floating_point and not value.isfinite().all()
+    ]:
+        raise WeightsError(f"{path.name}: {broken[0]} has values that are not finite; train the model again")
     return {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()}
 
 
 def write_weights(path: Path, state: dict[str, Tensor]) -> None:
-    """Write a state dict as safetensors; floating-point tensors in half precision, others as they are."""
-    half = {
-        key: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
-        for key, value in state.items()
-    }
-    path.write_bytes(save(half))
+    """Write a state dict as safetensors.
+
+    Floating-point tensors are written in half precision; those with values beyond its range (as a variance of a batch
+    norm may be) and all other tensors as they are.
+
+    Raises
+    ------
+    WeightsError
+        For values that are not finite: the training has diverged.
+    """
+    kept = {key: _smallest(key, value).detach().cpu().contiguous() for key, value in state.items()}
+    path.write_bytes(save(kept))
+
+
+def _smallest(name: str, values: Tensor) -> Tensor:
+    if not values.dtype.is_floating_point:
+        return values
+    if not values.isfinite().all():
+        raise WeightsError(f"{name} has values that are not finite: the training diverged; lower its learning_rate")
+    half = values.half()
+    return half if half.isfinite().all() else values

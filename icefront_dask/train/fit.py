@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from icefront_dask.train.config import TrainConfig
     from icefront_dask.train.source import Source
 
-__all__ = ["Result", "fit", "fit_scored", "start_from"]
+__all__ = ["Result", "fit", "fit_scored", "start_from", "without_sides"]
 
 _SIDES = "sides."
 _FIRST = "down.0.0.weight"
@@ -114,7 +114,8 @@ def _memory_format(network: nn.Module) -> torch.memory_format:
     return torch.contiguous_format if grouped else torch.channels_last
 
 
-def _without_sides(network: nn.Module) -> dict[str, Tensor]:
+def without_sides(network: nn.Module) -> dict[str, Tensor]:
+    """Return the state of a network less the side heads of deep supervision, as weights files hold it."""
     return {key: value for key, value in network.state_dict().items() if not key.startswith(_SIDES)}
 
 
@@ -233,7 +234,7 @@ class _Training:
 
     def _write_weights(self) -> None:
         if self.where.leads:
-            _write_atomic(self.weights, lambda path: write_weights(path, _without_sides(self.slow)))
+            _write_atomic(self.weights, lambda path: write_weights(path, without_sides(self.slow)))
 
     @property
     def _over(self) -> bool:

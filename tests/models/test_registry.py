@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from icefront_dask.errors import ModelMismatchError, WeightsError
 from icefront_dask.models import registry
@@ -19,7 +20,7 @@ def weights(tmp_path):
     network = registry.build("unet_aspp", OPTIONS)
     path = tmp_path / "tiny.safetensors"
     write_weights(path, network.state_dict())
-    shipped = json.loads((registry.PACKAGED / "icefront-4.json").read_text())
+    shipped = json.loads((registry.PACKAGED / "icefront-5.json").read_text())
     shipped |= {"name": "tiny", "sha256": sha256_of(path), "architecture_options": OPTIONS, "guided": False}
     path.with_suffix(".json").write_text(json.dumps(shipped))
     return path
@@ -76,7 +77,7 @@ def test_weights_for_another_width_are_refused(weights):
 
 
 def test_missing_things_say_what_there_is(weights):
-    with pytest.raises(WeightsError, match="icefront-4"):
+    with pytest.raises(WeightsError, match="icefront-5"):
         registry.load("nonesuch")
     weights.with_suffix(".json").unlink()
     with pytest.raises(WeightsError, match=r"no card tiny\.json"):
@@ -105,3 +106,24 @@ def test_shipped_weights_fit_their_cards():
         assert card.stride == model.network.stride
         assert card.receptive_radius == model.network.receptive_radius
         assert card.shift_equivariant == model.network.shift_equivariant
+
+
+def test_values_beyond_half_precision_are_kept_whole(tmp_path):
+    path = tmp_path / "w.safetensors"
+    state = {"var": torch.tensor([1.0, 1e5]), "weight": torch.tensor([0.1]), "count": torch.tensor(3)}
+    write_weights(path, state)
+    found = read_weights(path)
+    assert torch.equal(found["var"], state["var"])
+    assert found["weight"] == pytest.approx(0.1, rel=1e-3)
+    assert found["weight"] != state["weight"]  # in half precision
+    assert torch.equal(found["count"], state["count"])
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(WeightsError, match=r"up\.bias has values that are not finite"):
+        write_weights(path, {"up.bias": torch.tensor([0.0, torch.nan])})
+    assert not path.exists()
+    save_file({"up.bias": torch.tensor([0.0, torch.inf])}, path)
+    with pytest.raises(WeightsError, match=r"w\.safetensors: up\.bias has values that are not finite"):
+        read_weights(path)
