@@ -28,8 +28,7 @@ def main(names: list[str]) -> int:
         return 2
     for command in (command for name in names for command in known[name]):
         arguments = shlex.split(command)
-        if arguments[0] == "icefront":
-            arguments[:1] = [str(Path(sys.executable).with_name("icefront"))]
+        arguments[0] = str(Path(sys.executable).with_name(arguments[0]))
         if status := subprocess.run(arguments, check=False).returncode:  # noqa: S603
             return status
     if not names:

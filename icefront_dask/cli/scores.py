@@ -126,7 +126,7 @@ def compare(
     """Score several models on the same images, in one table.
 
     \b
-    Example:  icefront compare pairs --layout pairs --model icefront-4 --model mine.safetensors
+    Example:  icefront compare pairs --layout pairs --model icefront-5 --model mine.safetensors
     """
     from icefront_dask.runs.scoring import compare_folder
 

@@ -144,7 +144,7 @@ def arguments(places):
         "backgrounds": {place.name: background(place, place.outline.centroid.x - 900) for place in places},
         "provenance": {
             "package": "icefront_dask 0.1.0",
-            "model": "icefront-4",
+            "model": "icefront-5",
             "model_sha256": "0f" * 32,
             "spec_sha256": "a1" * 32,
             "catalogue": "items.parquet",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,6 +280,7 @@ def run_helheim(scenes: Path, out: Path, database: services.Postgres, api: servi
     from icefront_dask.runs import run
 
     out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / "run", ignore_errors=True)  # an earlier run is another one: the servers' ports differ
     write_cogs(scenes, out / "cogs")
     with services.Nginx(out / "cogs") as web:
         database.load(stac_collections(), stac_items(out / "cogs", web.url))

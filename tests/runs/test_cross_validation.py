@@ -82,7 +82,7 @@ def test_every_image_is_scored_by_a_network_that_has_not_seen_its_glacier(data, 
 
 
 def test_what_would_choose_or_leak_is_refused(data, training, tmp_path):
-    shipped = registry.PACKAGED / "icefront-4.safetensors"
+    shipped = registry.PACKAGED / "icefront-5.safetensors"
     unsaid = tmp_path / shipped.name
     unsaid.symlink_to(shipped)
     card = json.loads(shipped.with_suffix(".json").read_text()) | {"training_glaciers": None}
