@@ -117,17 +117,11 @@ class Record:
         chosen = chosen[np.isfinite(self.positions[np.ix_(chosen, columns)]).any(axis=1)]
         away = self.positions[np.ix_(chosen, columns)] - middle[columns]
         noise = self._drawn(middle[columns], self.sigma[chosen], np.diff(self.across[columns]), rng)
-        noise = np.where(np.isfinite(away), noise, np.nan)
-        moved = np.nanmean(away, axis=1)
-        own = np.isin(chosen, inside)
-        halfway = np.maximum(time_weights(self.seconds[chosen[own]], start, end), 1e-9)
-        moved = moved - weighted_median(moved[own, None], halfway)
-        values, weights = _passing(moved, noise, self.seconds[chosen], start, end, rng)
-        medians = weighted_median(values, weights).reshape(len(noise), -1)
+        level = np.nanmean(away, axis=1) - np.nanmean(np.where(np.isfinite(away), noise, np.nan), axis=2)
+        passed = _half_time(level.T, self.seconds[chosen], start, end, rng)
         unseen = 1 - np.isfinite(middle).mean()
         aside = unseen * np.hypot(np.nanstd(middle), self.sigma[inside].mean()) * rng.standard_normal(len(noise))
-        errors: Floats = np.nanmean(medians, axis=1) + aside
-        return errors
+        return passed + aside
 
     def _drawn(self, front: Floats, sigma: Floats, apart: Floats, rng: np.random.Generator) -> Floats:
         """Return (d, n, k) errors along the flow of n fronts like one (k,), whose places lie `apart` (k - 1,)."""
@@ -143,38 +137,28 @@ class Record:
         return np.asarray(errors * sigma[:, None])
 
 
-def _passing(
-    moved: Floats, noise: Floats, seconds: Floats, start: float, end: float, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return where a front may have been in a period, and for how long.
+def _half_time(level: Floats, seconds: Floats, start: float, end: float, rng: np.random.Generator) -> Floats:
+    """Return (d,) the most seaward places where a front stood or had passed for half of a period.
 
     It advances evenly from one date to the next, and retreats at once, at any time between both.
 
     Parameters
     ----------
-    moved : (n,) float64 ndarray
-        Mean distance of each front from one of them.
-    noise : (d, n, k) float64 ndarray
-        Errors that are drawn.
+    level : (n, d) float64 ndarray
+        Places of the front on its dates, in each of d records.
     seconds : (n,) float64 ndarray
-
-    Returns
-    -------
-    values, weights : (rows, d * k) float64 ndarray
-        As `weighted_median` takes them.
+        Those dates.
     """
-    draws, n, k = noise.shape
-    fronts = np.moveaxis(moved[:, None] + noise, 0, 1)
-    share = (np.arange(_ON_THE_WAY)[:, None, None] + rng.random((draws, 1))) / _ON_THE_WAY
-    between = (1 - share) * fronts[:-1, None] + share * fronts[1:, None]
-    rows = np.concatenate([np.concatenate([fronts[:-1, None], between], axis=1).reshape(-1, draws, k), fronts[-1:]])
-    advances = np.diff(moved) > 0
-    leaves = np.where(advances, 0.0, rng.random((draws, n - 1)))
-    arrives = np.where(advances, 1.0, leaves)
-    steps = np.arange(_ON_THE_WAY + 1) / _ON_THE_WAY
-    on_the_way = leaves[..., None] + (arrives - leaves)[..., None] * steps
-    edges = (seconds[:-1, None] + np.diff(seconds)[:, None] * on_the_way).reshape(draws, -1)
-    ends = np.broadcast_to([start, end], (draws, 2))
-    spent = np.diff(np.concatenate([ends[:, :1], np.clip(edges, start, end), ends[:, 1:]], axis=1), axis=1)
-    used = spent.any(axis=0)
-    return rows[used].reshape(used.sum(), -1), np.repeat(spent[:, used].T, k, axis=1)
+    n, draws = level.shape
+    step = np.diff(level, axis=0)
+    share = (np.arange(_ON_THE_WAY)[:, None] + rng.random(draws)) / _ON_THE_WAY
+    on_the_way = level[:-1, None] + step[:, None] * share
+    rows = np.concatenate([np.concatenate([level[:-1, None], on_the_way], axis=1).reshape(-1, draws), level[-1:]])
+    leaves = np.where(step > 0, 0.0, rng.random((n - 1, draws)))
+    arrives = np.where(step > 0, 1.0, leaves)
+    share = np.arange(_ON_THE_WAY + 1)[:, None] / _ON_THE_WAY
+    moments = leaves[:, None] + (arrives - leaves)[:, None] * share
+    edges = (seconds[:-1, None, None] + np.diff(seconds)[:, None, None] * moments).reshape(-1, draws)
+    ends = np.full((1, draws), start), np.full((1, draws), end)
+    spent = np.diff(np.concatenate([ends[0], np.clip(edges, start, end), ends[1]]), axis=0)
+    return weighted_median(rows, spent)

@@ -36,7 +36,7 @@ def test_half_of_the_time_and_not_the_mean():
     assert month["longest_gap_days"].item() == pytest.approx(12)
     # the calving may have been as late as the 14th: the interval knows
     assert month["position_low_m"].item() < month["position_m"].item() < month["position_high_m"].item()
-    assert month["position_sigma_m"].item() > 10
+    assert 5 < month["position_sigma_m"].item() < 20
 
 
 def test_periods():
@@ -157,16 +157,16 @@ def covered(glacier, seeds, **options):
 @pytest.mark.parametrize("glacier", GLACIERS)
 def test_intervals_cover_in_short(glacier):
     wide, narrow = covered(glacier, range(8))
-    assert wide >= 0.82
-    assert 0.5 <= narrow <= 0.85
+    assert wide >= 0.86
+    assert 0.58 <= narrow <= 0.88
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("glacier", GLACIERS)
 def test_intervals_cover_in_full(glacier):
     wide, narrow = covered(glacier, range(1_000, 1_060))
-    assert 0.88 <= wide <= 0.98
-    assert 0.58 <= narrow <= 0.78
+    assert 0.90 <= wide <= 0.99
+    assert 0.65 <= narrow <= 0.82
 
 
 def test_errors_along_a_front_average_out_as_far_as_they_are_independent():
