@@ -51,8 +51,9 @@ def to_decibel(power: Floats, floor_db: float) -> Floats:
     ndarray float32, dB
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        db = 10 * np.log10(power)
-    return np.where(np.isnan(power), np.nan, np.maximum(db, floor_db)).astype(np.float32)
+        db = np.log10(power)
+    db *= 10
+    return np.maximum(db, floor_db).astype(np.float32, copy=False)  # NaN stays
 
 
 def robust_scale(band: Floats, limit: int = 250_000) -> RobustScale:
@@ -83,8 +84,10 @@ def robust_scale(band: Floats, limit: int = 250_000) -> RobustScale:
 
 
 def _score(band: Floats, scale: RobustScale) -> Floats:
-    z = (band - np.float32(scale.median)) / np.float32(scale.spread)
-    return np.nan_to_num(np.clip(z, -CLIP, CLIP), nan=0.0).astype(np.float32)
+    z = band - np.float32(scale.median)
+    z /= np.float32(scale.spread)
+    np.clip(z, -CLIP, CLIP, out=z)
+    return np.nan_to_num(z, copy=False, nan=0.0).astype(np.float32, copy=False)
 
 
 def seaward(

@@ -57,6 +57,7 @@ __all__ = [
 ]
 
 _SAMPLE = 250_000
+_ALL = (slice(None), slice(None))
 _RAMP = 0.25
 """Share of the band's half width over which the fine pass gives way to the coarse one."""
 _COARSE_VALID = 0.25
@@ -120,7 +121,8 @@ class Summary:
         for level in levels:
             step = max(1, math.ceil(math.sqrt(shape[0] * shape[1] / _SAMPLE) / level))
             first = [-(axis.start // level) % step for axis in part.core]
-            taken = [block_mean(layer, level)[first[0] :: step, first[1] :: step] for layer in layers]
+            chosen = (slice(first[0], None, step), slice(first[1], None, step))
+            taken = [block_mean(layer, level, chosen) for layer in layers]
             samples.append(tuple(in_decibel(taken, power=power)))
         floor = finite = 0
         if len(layers) > 1:
@@ -291,14 +293,14 @@ def _coarse_pass(
     return run_pass(small, engines, options, tile_px=room)
 
 
-def block_mean(layer: Image, factor: int) -> Image:
-    """Mean of the finite values in blocks of factor² pixels, NaN where too few are finite."""
+def block_mean(layer: Image, factor: int, chosen: tuple[slice, slice] = _ALL) -> Image:
+    """Mean of the finite values in blocks of factor² pixels, NaN where too few are finite; of all blocks or some."""
     if factor == 1:
-        return layer
+        return layer[chosen]
     height, width = (round_up(side, factor) for side in layer.shape)
     padded = np.full((height, width), np.nan, dtype=np.float32)
     padded[: layer.shape[0], : layer.shape[1]] = layer
-    blocks = padded.reshape(height // factor, factor, width // factor, factor)
+    blocks = padded.reshape(height // factor, factor, width // factor, factor)[chosen[0], :, chosen[1]]
     finite = np.isfinite(blocks)
     count = finite.sum(axis=(1, 3))
     total = np.where(finite, blocks, 0).sum(axis=(1, 3), dtype=np.float64)
