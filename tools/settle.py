@@ -1,7 +1,7 @@
 """Estimate running statistics of batch norms that are not finite anew, from batches of a finished training.
 
-``python tools/settle.py CONFIG [BATCHES]``: the averaged weights of the training's checkpoint see so many batches (64)
-of its own data, as in training; for each batch norm with a mean or variance that is not finite, the mean of the
+``python tools/settle.py CONFIG [BATCHES]``: the averaged weights of the training's checkpoint see so many batches (48)
+of its own data; for each batch norm with a mean or variance that is not finite, the mean of the
 batches' ones takes its place, and the weights are written again. Where all are finite nothing changes. Prints, as a
 check, the median ratio of the variances found in this way to the running ones of all other batch norms.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from icefront_dask.models import registry
 from icefront_dask.models.weights import write_weights
@@ -25,7 +26,7 @@ from icefront_dask.train.config import read_train_config
 from icefront_dask.train.fit import without_sides
 
 
-def settle(config_path: Path, batches: int = 64) -> dict[str, float | list[str]]:
+def settle(config_path: Path, batches: int = 48) -> dict[str, float | list[str]]:
     """Return which batch norms were settled, and the median ratio of the others' variances."""
     config = read_train_config(config_path)
     network = registry.build(config.architecture, config.architecture_options)
@@ -37,15 +38,9 @@ def settle(config_path: Path, batches: int = 64) -> dict[str, float | list[str]]
     ]
     if not broken:
         return {"settled": [], "ratio": 1.0}
-    seen = copy.deepcopy(network).train()
-    for layer in seen.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None  # the plain mean over all batches
+    seen = copy.deepcopy(network).train()  # with channels dropped, as in training
     torch.manual_seed(config.seed)
-    with torch.no_grad():
-        for batch in islice(loader(config, 0), batches):
-            seen(batch[0])
+    update_bn(islice(loader(config, 0), batches), seen)
     found = dict(seen.named_modules())
     ratios = [
         float(found[name].running_var.div(norm.running_var.clamp_min(1e-12)).median())
