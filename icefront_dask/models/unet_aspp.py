@@ -1,9 +1,10 @@
 """U-Net with atrous spatial pyramid pooling in the bottleneck.
 
 The architecture of the CaFFe baseline (Gourmelon et al. 2022) at any width; GlacierDL halves the channels.
-Its options are the normalisation and the global pooling branch. The shipped networks have neither a pooling
-branch nor statistics taken over the image at inference, so they are shift-equivariant: a tile with a halo
-of the receptive field gives what the whole scene gives.
+Its options are the normalisation, the global pooling branch and the folding of pixels. The shipped networks have
+neither a pooling branch nor statistics taken over the image at inference, so they are shift-equivariant: a tile with a
+halo of the receptive field gives what the whole scene gives. They are folded: blocks of 2 x 2 pixels become channels,
+so that no layer works at the full size, where 16 channels keep a processor waiting for memory.
 """
 
 from __future__ import annotations
@@ -68,13 +69,18 @@ class _Pyramid(nn.Module):
 
 
 class UNetASPP(nn.Module):
-    """U-Net of five resolution levels with an ASPP bottleneck.
+    """U-Net of (as published) five resolution levels with an ASPP bottleneck.
 
     Parameters
     ----------
     in_channels, out_channels : int
     width : int
-        Channels of the first level, doubled at each of the four below: 32 in CaFFe, 16 when halved.
+        Channels of the first level, doubled at each below it: 32 in CaFFe, 16 when halved.
+    depth : int
+        Resolution levels.
+    fold : int
+        Blocks of ``fold`` x ``fold`` pixels become channels of one before the first level, and the head gives as
+        many pixels back (Shi et al. 2016).
     dilations : tuple of int
         Of the bottleneck's 3x3 branches.
     norm : {"batch", "group", "none"}
@@ -85,19 +91,20 @@ class UNetASPP(nn.Module):
     dropout : float
         Behind the bottleneck; 0.5 as published.
     deep_supervision : bool
-        Heads on the bottleneck and on the two levels above it, which teach context directly. They serve
-        training alone: :meth:`levels` uses them, :meth:`forward` does not, shipped weights leave them out.
+        Heads on the bottleneck and on the levels above it up to a quarter of the full size, which teach context
+        directly. They serve training alone: :meth:`levels` uses them, :meth:`forward` does not, shipped weights
+        leave them out.
 
     Notes
     -----
-    Input (N, in_channels, H, W), sides multiples of 16; output logits (N, out_channels, H, W).
+    Input (N, in_channels, H, W), sides multiples of :attr:`stride`; output logits (N, out_channels, H, W).
 
     References
     ----------
     Gourmelon et al. (2022), Calving fronts and where to find them, Earth Syst. Sci. Data 14, 4287.
+    Shi et al. (2016), Real-time single image and video super-resolution using an efficient sub-pixel convolutional
+    neural network, CVPR.
     """
-
-    stride = 16
 
     def __init__(
         self,
@@ -105,6 +112,8 @@ class UNetASPP(nn.Module):
         out_channels: int = 4,
         *,
         width: int = 32,
+        depth: int = 5,
+        fold: int = 1,
         dilations: tuple[int, ...] = (1, 2, 4, 8),
         norm: Norm = "batch",
         pooling: bool = True,
@@ -112,21 +121,24 @@ class UNetASPP(nn.Module):
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
-        widths = [width * 2**level for level in range(5)]
-        self.dilations = tuple(dilations)
+        widths = [width * 2**level for level in range(depth)]
+        self.dilations, self.fold = tuple(dilations), fold
+        self.stride = fold * 2 ** (depth - 1)
         self.shift_equivariant = norm != "group" and not pooling
-        self.down = nn.ModuleList(_block(i, o, norm) for i, o in zip([in_channels, *widths[:-1]], widths, strict=True))
+        self.down = nn.ModuleList(
+            _block(i, o, norm) for i, o in zip([in_channels * fold**2, *widths[:-1]], widths, strict=True)
+        )
         self.pyramid = _Pyramid(widths[-1], self.dilations, norm, pooling, dropout)
         self.enlarge = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
         self.up = nn.ModuleList(_block(2 * w, w, norm) for w in reversed(widths[:-1]))
-        self.head = nn.Conv2d(width, out_channels, 1)
-        coarse = [*reversed(widths[2:])] if deep_supervision else []
+        self.head = nn.Conv2d(width, out_channels * fold**2, 1)
+        coarse = [w for w in reversed(widths) if fold * w >= 4 * width] if deep_supervision else []
         self.sides = nn.ModuleList(nn.Conv2d(w, out_channels, 1) for w in coarse)
 
     @property
     def receptive_radius(self) -> int:
         """Pixels on each side of an output pixel that can change it, rounded up to the stride."""
-        reach = Reach().conv(times=2)
+        reach = Reach(self.fold - 1, self.fold).conv(times=2)
         for _ in self.up:
             reach = reach.conv(2, stride=2).conv(times=2)
         reach = reach.conv(dilation=max(self.dilations))
@@ -136,15 +148,22 @@ class UNetASPP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, out_channels, H, W) of inputs (N, in_channels, H, W)."""
-        return self.head(self._features(x)[-1])
+        return self._unfolded(self.head(self._features(x)[-1]))
 
     def levels(self, x: Tensor) -> list[Tensor]:
-        """Logits at full size, then those of the side heads at 1/16, 1/8 and 1/4 of it (none without them)."""
+        """Logits at full size, then those of the side heads from 1/16 to 1/4 of it (none without them)."""
         features = self._features(x)
-        return [self.head(features[-1]), *(side(f) for side, f in zip(self.sides, features, strict=False))]
+        return [
+            self._unfolded(self.head(features[-1])),
+            *(side(f) for side, f in zip(self.sides, features, strict=False)),
+        ]
+
+    def _unfolded(self, x: Tensor) -> Tensor:
+        return x if self.fold == 1 else functional.pixel_shuffle(x, self.fold)
 
     def _features(self, x: Tensor) -> list[Tensor]:
         """Of the bottleneck and of each level of the decoder, from coarse to fine."""
+        x = x if self.fold == 1 else functional.pixel_unshuffle(x, self.fold)
         skips = []
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else functional.max_pool2d(x, 2))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Result", "fit", "fit_scored", "start_from", "without_sides"]
 
 _SIDES = "sides."
-_FIRST = "down.0.0.weight"
+_FIRST, _HEAD = "down.0.0.weight", "head.weight"
 _PRECISION = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
@@ -88,9 +88,12 @@ def _write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 def start_from(network: nn.Module, path: Path) -> None:
     """Load weights to start from; the side heads of deep supervision, which no weights file holds, stay random.
 
-    Weights of a network that is not told the way to the sea serve one that is: the new channel begins at 0.
+    Weights of a network that is not told the way to the sea serve one that is: the new channel begins at 0. Weights
+    of a network that is not folded serve a folded one of a level less; its first convolution and head begin at random.
     """
     given, own = read_weights(path), network.state_dict()
+    if _FIRST in given and getattr(network, "fold", 1) > 1 and own[_HEAD].shape != given[_HEAD].shape:
+        given = _levels_below(given, own)
     if _FIRST in given and _FIRST in own and (own[_FIRST].shape[1], given[_FIRST].shape[1]) == (4, 3):
         grey, cross, valid = given[_FIRST].split(1, dim=1)
         given[_FIRST] = torch.cat([grey, cross, torch.zeros_like(valid), valid], dim=1)
@@ -102,6 +105,21 @@ def start_from(network: nn.Module, path: Path) -> None:
             "outputs or widths; take weights of the same network, or leave init out"
         )
     network.load_state_dict({**own, **given})
+
+
+def _levels_below(given: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the levels below the first one, with the first convolution and the head of another network."""
+    last = max(int(key.split(".")[1]) for key in given if key.startswith("up."))
+    below = {}
+    for key, value in given.items():
+        part, _, rest = key.partition(".")
+        number, _, name = rest.partition(".")
+        if part == "down" and number != "0":
+            below[f"down.{int(number) - 1}.{name}"] = value
+        elif part == "pyramid" or (part in {"up", "enlarge"} and int(number) < last):
+            below[key] = value
+    new = {key: own[key] for key in own if key.startswith(("head.", "down.0.0."))}
+    return {**below, **new}
 
 
 def _memory_format(network: nn.Module) -> torch.memory_format:

@@ -6,6 +6,7 @@ import torch
 from icefront_dask.models.unet_aspp import UNetASPP
 
 SHIPPED = {"in_channels": 3, "out_channels": 2, "width": 16, "norm": "batch", "pooling": False}
+FOLDED = {"width": 32, "depth": 4, "fold": 2}
 
 
 def count(network: torch.nn.Module) -> int:
@@ -24,9 +25,19 @@ def test_output_has_the_size_of_the_input(norm, pooling):
     assert network(torch.zeros(1, 2, 48, 64)).shape == (1, 3, 48, 64)
 
 
-def test_nothing_beyond_the_stated_radius_changes_a_pixel():
+def test_a_folded_network_has_the_stride_of_a_plain_one_with_a_level_more():
+    plain, folded = UNetASPP(**SHIPPED), UNetASPP(**{**SHIPPED, **FOLDED})
+    assert folded.stride == plain.stride == 16
+    assert abs(folded.receptive_radius - plain.receptive_radius) <= 16
+    assert folded(torch.zeros(1, 3, 48, 64)).shape == (1, 2, 48, 64)
+    with pytest.raises(RuntimeError):
+        folded(torch.zeros(1, 3, 48, 63))
+
+
+@pytest.mark.parametrize("shape", [{"width": 2}, {"width": 4, "depth": 4, "fold": 2}, {"width": 4, "depth": 3}])
+def test_nothing_beyond_the_stated_radius_changes_a_pixel(shape):
     torch.manual_seed(0)
-    network = UNetASPP(1, 1, width=2, norm="none", pooling=False, dilations=(1, 2)).double().eval()
+    network = UNetASPP(1, 1, norm="none", pooling=False, dilations=(1, 2), **shape).double().eval()
     radius = network.receptive_radius
     side = 2 * radius + 64
     x = torch.rand(1, 1, side, side, dtype=torch.float64, requires_grad=True)
@@ -39,7 +50,8 @@ def test_nothing_beyond_the_stated_radius_changes_a_pixel():
 
 
 @pytest.mark.parametrize(
-    ("options", "equivariant"), [({}, True), ({"norm": "group"}, False), ({"pooling": True}, False)]
+    ("options", "equivariant"),
+    [({}, True), ({"width": 4, "depth": 4, "fold": 2}, True), ({"norm": "group"}, False), ({"pooling": True}, False)],
 )
 def test_shift_equivariance_is_as_stated(options, equivariant):
     torch.manual_seed(1)
@@ -74,3 +86,5 @@ def test_side_heads_change_nothing_but_the_training():
         assert torch.equal(full, deep(x))
         assert len(plain.levels(x)) == 1
     assert [tuple(side.shape) for side in sides] == [(2, 2, 4, 6), (2, 2, 8, 12), (2, 2, 16, 24)]
+    folded = UNetASPP(**{**SHIPPED, **FOLDED}, deep_supervision=True).eval()
+    assert [side.shape for side in folded.levels(x)[1:]] == [side.shape for side in sides]

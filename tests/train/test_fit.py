@@ -6,7 +6,7 @@ import torch
 
 from icefront_dask.errors import ConfigError, WeightsError
 from icefront_dask.models import registry
-from icefront_dask.models.weights import read_weights
+from icefront_dask.models.weights import read_weights, write_weights
 from icefront_dask.train.batches import Batches
 from icefront_dask.train.config import Mix, TrainConfig, read_train_config
 from icefront_dask.train.fit import fit, start_from
@@ -120,3 +120,24 @@ def test_weights_that_are_told_nothing_serve_a_network_that_is(tmp_path):
     x = torch.randn(1, 4, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(network.eval()(x), plain.eval()(x[:, [0, 1, 3]]))
+
+
+def test_the_levels_below_the_first_serve_a_folded_network(tmp_path):
+    options = {**TINY["architecture_options"], "width": 4}
+    weights = tmp_path / "plain.safetensors"
+    plain = registry.build("unet_aspp", options)
+    write_weights(weights, plain.state_dict())
+    folded = registry.build("unet_aspp", {**options, "width": 8, "depth": 4, "fold": 2})
+    start_from(folded, weights)
+    x = torch.randn(1, 8, 16, 16)
+    plain.load_state_dict(read_weights(weights))
+    with torch.inference_mode():
+        # From its second convolution on the first level of the folded network is the second level of the plain one.
+        for a, b in ((folded.down[0][1:], plain.down[1][1:]), (folded.up[2], plain.up[2])):
+            y = x if b is not plain.up[2] else torch.randn(1, 16, 16, 16)
+            torch.testing.assert_close(a.eval()(y), b.eval()(y))
+        deep = torch.randn(1, 64, 8, 8)
+        torch.testing.assert_close(folded.pyramid.eval()(deep), plain.pyramid.eval()(deep))
+    shallow = registry.build("unet_aspp", {**options, "width": 8, "depth": 3, "fold": 2})
+    with pytest.raises(WeightsError, match="does not fit"):
+        start_from(shallow, weights)
