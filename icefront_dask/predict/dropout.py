@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from icefront_dask.errors import ModelMismatchError
+from icefront_dask.models.inputs import input_channels
 
 if TYPE_CHECKING:
     from icefront_dask.models.card import Card
@@ -76,7 +77,7 @@ def _widths(network: nn.Module, stride: int) -> dict[str, tuple[float, int]]:
         layer.register_forward_hook(
             lambda module, inputs, _, name=name: found.update({name: (module.p, inputs[0].shape[1])})
         )
-    channels = next((layer.in_channels for layer in probe.modules() if isinstance(layer, nn.Conv2d)), 1)
+    channels = input_channels(probe) or 1
     with torch.inference_mode():
         probe(torch.zeros(1, channels, 4 * stride, 4 * stride))
     return found

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from icefront_dask.errors import ConfigError, DependencyError, ModelMismatchError
+from icefront_dask.models.inputs import input_channels
 from icefront_dask.predict.halo import aligned_halo
 from icefront_dask.predict.measure import fastest
 from icefront_dask.predict.published import PublishedWindow, published_window
@@ -189,7 +190,7 @@ class Facts:
         guided = card is not None and card.guided
         if not getattr(own, "shift_equivariant", True):
             return cls(stride, radius, rounded, published_window("" if card is None else card.architecture), guided)
-        channels = next((layer.in_channels for layer in network.modules() if isinstance(layer, nn.Conv2d)), 3)
+        channels = input_channels(network) or 3
         return cls(stride, radius, aligned_halo(network, channels, stride, radius) or rounded, guided=guided)
 
 

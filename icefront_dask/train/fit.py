@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from icefront_dask.errors import ConfigError, ModelMismatchError, WeightsError
 from icefront_dask.models import registry
+from icefront_dask.models.inputs import input_channels
 from icefront_dask.models.weights import read_weights, write_weights
 from icefront_dask.train.batches import loader
 from icefront_dask.train.parallel import Place, place, shared, sum_over_processes
@@ -309,10 +310,9 @@ class _Training:
     def _check_input(self, x: Tensor) -> None:
         """Raise where a batch does not fit the network: other bands, or sides that it cannot halve."""
         name = self.config.architecture
-        first = next((layer for layer in self.network.modules() if isinstance(layer, nn.Conv2d)), None)
-        if first is not None and x.shape[1] != first.in_channels:
+        if (channels := input_channels(self.network)) not in {None, x.shape[1]}:
             raise ModelMismatchError(
-                f"{name} takes {first.in_channels} channels, the data give {x.shape[1]}: set "
+                f"{name} takes {channels} channels, the data give {x.shape[1]}: set "
                 "architecture_options.in_channels, data.bands or another preprocessing"
             )
         stride = getattr(self.network, "stride", 1)
