@@ -11,6 +11,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from icefront_dask.change.dates import dates_of
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from icefront_dask.regions import Region
 
-__all__ = ["DATE_COLUMNS", "DatedFronts", "in_crs", "prepare_fronts"]
+__all__ = ["DatedFronts", "in_crs", "prepare_fronts"]
 
-DATE_COLUMNS = ("datetime", "date", "tp_date", "acquisition_date", "acq_date", "sourcedate", "time", "day")
 _RANK = {str(status): rank for rank, status in enumerate(Status)}
 
 
@@ -66,8 +66,7 @@ def prepare_fronts(
     Parameters
     ----------
     fronts : GeoDataFrame
-        Lines with a CRS and a column of dates: `date_column`, or the first of ``DATE_COLUMNS`` whatever its
-        case.
+        Lines with a CRS and a column of dates, see :func:`icefront_dask.change.dates.dates_of`.
     region : Region, optional
         Fronts are reprojected to its CRS, and those which name another region are left out.
     date_column : str, optional
@@ -89,7 +88,7 @@ def prepare_fronts(
     crs = str(region.crs) if region is not None else _working_crs(fronts)
     if len(fronts):
         fronts = in_crs(fronts, crs, what="the fronts")
-    table = _columns(fronts, _dates(fronts, date_column))
+    table = _columns(fronts, dates_of(fronts, date_column))
     geometry = np.array([_lines_only(g, k) for k, g in zip(fronts.index, fronts.geometry, strict=True)], dtype=object)
     wkb = [b"" if g is None else shapely.to_wkb(g) for g in geometry]
     order = table.assign(_wkb=wkb).sort_values(["datetime", "scene_id", "_wkb"], kind="stable").index.to_numpy()
@@ -156,28 +155,6 @@ def _working_crs(fronts: Any) -> str:
         return ":".join(authority) if authority else str(crs.to_wkt())
     west, south, east, north = fronts.to_crs("OGC:CRS84").total_bounds if len(fronts) else (0, 70, 0, 70)
     return str(working_crs(float(west + east) / 2, float(south + north) / 2))
-
-
-def _dates(fronts: Any, date_column: str | None) -> pd.Series:
-    names = {str(column).lower(): column for column in reversed(list(fronts.columns))}
-    found = date_column or next((names[key] for key in DATE_COLUMNS if key in names), None)
-    if found is None or found not in fronts:
-        raise InputError(
-            f"the fronts have no date column {date_column!r}" if date_column else
-            f"the fronts have no column of dates ({', '.join(DATE_COLUMNS)}); name it with date_column"
-        )  # fmt: skip
-    try:
-        dates: pd.Series = pd.to_datetime(
-            fronts[found], utc=True, format="ISO8601" if fronts[found].dtype == object else None
-        )
-    except (ValueError, TypeError) as error:
-        raise InputError(f"column {found!r} of the fronts does not hold dates: {error}") from error
-    if missing := int(dates.isna().sum()):
-        row = fronts.index[dates.isna()][0]
-        raise InputError(
-            f"{missing} fronts have no date in column {found!r} (the first is row {row}); drop or date them"
-        )
-    return dates.dt.as_unit("us").reset_index(drop=True)
 
 
 def _columns(fronts: Any, dates: pd.Series) -> pd.DataFrame:

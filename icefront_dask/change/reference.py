@@ -9,6 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import yaml
 
+from icefront_dask.change.dates import dates_of
 from icefront_dask.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,15 +92,9 @@ def read_reference(table: Any, schema: Mapping[str, Any]) -> Any:
             f"{', '.join(map(str, table.columns))}"
         )
     found = {field: table[names[column.lower()]] for field, column in columns.items()}
-    try:
-        if "date" in found:
-            date = pd.to_datetime(found["date"], utc=True)
-        else:
-            parts = {part: pd.to_numeric(found[part]) for part in ("year", "month", "day")}
-            date = pd.to_datetime(pd.DataFrame(parts), utc=True)
-    except (ValueError, TypeError) as error:
-        raise InputError(f"the dates of the schema {schema['title']} cannot be read: {error}") from error
-    out = {"datetime": date.dt.as_unit("us")}
+    given = pd.DataFrame({field: found[field] for field in ("date", "year", "month", "day") if field in found})
+    date = dates_of(given, "date" if "date" in found else None, what=f"the table of {schema['title']}")
+    out = {"datetime": date.set_axis(table.index)}
     out |= {_OURS.get(f, f): found[f] for f in found if f not in {"date", "year", "month", "day"}}
     if isinstance(table, gpd.GeoDataFrame):
         return gpd.GeoDataFrame(out, geometry=table.geometry, crs=table.crs)
