@@ -76,6 +76,7 @@ def coverage_picture(table: pd.DataFrame, path: str | Path | None = None) -> Any
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise DependencyError("a picture needs matplotlib; install icefront_dask[plot]") from error
     dated = table.dropna(subset=["month"])
@@ -95,7 +96,8 @@ def coverage_picture(table: pd.DataFrame, path: str | Path | None = None) -> Any
     step = max(1, int(np.ceil(len(months) / 24)))
     step = step if step == 1 else 12 * int(np.ceil(step / 12))
     axes.set_xticks(np.arange(0, len(months), step) + 0.5, [str(month) for month in months[::step]], rotation=90)
-    figure.colorbar(image, ax=axes, label="scenes a month", pad=0.01)
+    whole = MaxNLocator(integer=True, steps=[1, 2, 5, 10])
+    figure.colorbar(image, ax=axes, label="scenes a month", pad=0.01, ticks=whole)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure

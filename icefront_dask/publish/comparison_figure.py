@@ -63,7 +63,6 @@ def write_comparison_figure(pairs: pd.DataFrame, path: str | Path, *, title: str
             text(root, at, _HEIGHT - _BOTTOM + 18, label, "middle", fill="#444")
     mean = float(pairs["bias_m"].mean())
     child(root, "path", d=f"M{_LEFT} {y(mean):.1f}H{_WIDTH - _RIGHT}", stroke="#b00020", stroke_dasharray="5 4")
-    text(root, _WIDTH - _RIGHT, y(mean) - 5, f"mean {signed(mean, 1)} m", "end", fill="#b00020")
     sensors = sorted(pairs["sensor"].unique())
     rows: list[dict[str, Any]] = pairs.to_dict("records")  # type: ignore[assignment]
     for row in rows:
@@ -78,6 +77,7 @@ def write_comparison_figure(pairs: pd.DataFrame, path: str | Path, *, title: str
         text(root, at + 14, _HEIGHT - 8, label)
         at += 34 + 7 * len(label)
     text(root, _WIDTH - _RIGHT, 20, "metres, seaward +", "end", fill="#444")
+    text(root, _WIDTH - _RIGHT, _HEIGHT - 8, f"dashed: mean {signed(mean, 1)} m", "end", fill="#b00020")
     path = Path(path)
     write_bytes(path, str(markup(root)).encode())
     return path

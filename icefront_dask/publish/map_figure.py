@@ -165,8 +165,8 @@ def _date_bar(root: Element, view: View, rows: gpd.GeoDataFrame) -> None:
     first, last = rows["datetime"].min(), rows["datetime"].max()
     top = TOP + view.height + 16
     if first == last:
-        child(root, "rect", x=LEFT, y=top, width=26.0, height=9.0, fill=date_colour(0.5))
-        text(root, LEFT + 33, top + 9, date(first), class_="tick")
+        child(root, "rect", x=LEFT, y=top, width=26.0, height=9.0, fill=date_colour(0.5), class_="one-date")
+        text(root, LEFT + 33, top + 9, date(first), class_="tick one-date")
         return
     name = f"dates-{rows['region'].iloc[0]}"
     gradient = child(child(root, "defs"), "linearGradient", id=name)

@@ -86,6 +86,8 @@ def write_report(
     backgrounds = backgrounds or {}
     for region in regions:
         _check_background(region, backgrounds.get(region.name))
+    frames = [by_region[region.name] for region in regions if region.name in by_region]
+    sensors = sorted({label for frame in frames for label in sensor_labels(frame).unique()})
     detailed = {region.name for region in list(regions)[: settings["detailed_regions"]]}
     sections = [
         region_section(
@@ -96,14 +98,14 @@ def write_report(
             left[left["region"] == region.name],
             backgrounds.get(region.name),
             settings,
+            sensors,
         )
         for region in regions
         if region.name in detailed
     ]
-    frames = [by_region[region.name] for region in regions if region.name in by_region]
     page = _template().render(
         title=_title(regions),
-        lead=_lead(frames),
+        lead=_lead(frames, sensors),
         tally=_tally(frames, left),
         overview=_overview(regions, by_region, statistics, left, detailed) if len(regions) > 1 else None,
         sections=sections,
@@ -143,11 +145,10 @@ def _title(regions: Sequence[Region]) -> str:
     return f"Ice fronts of {regions[0].name}" if len(regions) == 1 else f"Ice fronts of {len(regions)} regions"
 
 
-def _lead(frames: list[gpd.GeoDataFrame]) -> str:
+def _lead(frames: list[gpd.GeoDataFrame], sensors: Sequence[str]) -> str:
     times = pd.concat([frame["datetime"] for frame in frames]) if frames else pd.Series(dtype=object)
     if times.empty:
         return "No scene was processed."
-    sensors = sorted({label for frame in frames for label in sensor_labels(frame).unique()})
     return f"{span(times.min(), times.max())}, from {', '.join(sensors)}."
 
 

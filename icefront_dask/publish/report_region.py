@@ -18,6 +18,8 @@ from icefront_dask.publish.series_figure import sensor_styles, series_chart
 from icefront_dask.publish.wording import plain, sentence, span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import geopandas as gpd
 
     from icefront_dask.publish.background import Background
@@ -41,6 +43,7 @@ def region_section(
     left: pd.DataFrame,
     background: Background | None,
     settings: dict[str, Any],
+    sensors: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return everything that the template shows of a region.
 
@@ -56,11 +59,14 @@ def region_section(
     background : Background or None
     settings : dict
         The section ``publish`` of the configuration.
+    sensors : sequence of str
+        Labels of all sensors of the page, so that each has the same mark in every region.
     """
     if fronts is not None:
         fronts = fronts.assign(sensor=sensor_labels(fronts))
     series = _with_sensor(series, fronts)
-    styles = sensor_styles(list(series["sensor"].unique())) if len(series) else {}
+    present = set(series["sensor"])
+    styles = {name: style for name, style in sensor_styles([*{*sensors, *present}]).items() if name in present}
     drawn, height = front_map(region, fronts, background, settings["map_px"])
     chart, hidden = series_chart(region.name, series, styles, height) if len(series) else (None, 0)
     values, method = headlines(statistics) if len(statistics) else ([], "")

@@ -15,7 +15,8 @@ from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
 from icefront_dask.publish.files import write_bytes
 from icefront_dask.publish.map_figure import front_map
-from icefront_dask.publish.wording import date, plain, sentence
+from icefront_dask.publish.report_region import sensor_labels
+from icefront_dask.publish.wording import date, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,7 @@ def write_review(
                 "line": shapely.to_wkt(shapely.simplify(row.geometry, 1.0), rounding_precision=0),
                 "map": front_map(region, one, picture, pixels, key=f"-{k}")[0],
                 "date": date(row["datetime"]),
-                "sensor": plain(row["sensor"]),
+                "sensor": sensor_labels(one).iloc[0],
                 "reason": sentence(row["reason"]),
                 "facts": ", ".join(fact for fact in facts if fact),
             }
