@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +19,26 @@ Layout = Annotated[
     str,
     typer.Option("--layout", help="scenes: NAME.tif + NAME.geojson; pairs: images/ + labels_1px/; caffe; calfin."),
 ]
-PixelSize = Annotated[float, typer.Option("--pixel-size", help="Metres a pixel of images without a georeference.")]
+
+
+def _positive(value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value} is no size of a pixel; give metres, above 0")
+    return value
+
+
+PixelSize = Annotated[
+    float,
+    typer.Option("--pixel-size", callback=_positive, help="Metres a pixel of images without a georeference."),
+]
 
 
 def score(
     data: Annotated[Path, typer.Argument(help="Folder of images with their true fronts.")],
     layout: Layout,
-    lines: Annotated[Path | None, typer.Option("--lines", help="Write each predicted front here.")] = None,
+    lines: Annotated[
+        Path | None, typer.Option("--lines", file_okay=False, help="Write each predicted front here.")
+    ] = None,
     model: Model = "auto",
     pixel_size: PixelSize = 30.0,
     cross_validate: Annotated[
@@ -39,13 +53,15 @@ def score(
         bool, typer.Option("--robustness", help="Score changed images too: water, contrast, turns, scales, gaps.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for scores.csv, .md, .json and a picture of the worst.")
+        Path | None,
+        typer.Option("--out", file_okay=False, help="Folder for scores.csv, .md, .json and a picture of the worst."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict the fronts of labelled images and measure how far off they are.
 
-    Images without a label are predicted too, and named. With --cross-validate the folds lie in --out (default
+    Images without a label are predicted too, and named. Where no front is seen the likeliest line is taken all
+    the same, and the image named as guessed. With --cross-validate the folds lie in --out (default
     out/cross-validation), and an interrupted one goes on from its last checkpoint. With --robustness a table compares
     the errors on changed images with those on the images as they are.
 
@@ -90,6 +106,7 @@ def score(
             "labelled": len(labelled),
             "unlabelled": sorted(set(found) - labelled),
             "status": {name: front.status for name, front in sorted(found.items())},
+            "guessed": sorted(name for name, front in found.items() if front.guessed),
             "models": dict(Counter(f"{front.model} on {front.channels}" for front in found.values())),
             **({} if scores is None else scores.pooled | {"images": len(found)}),
             "intervals": {} if scores is None else scores.intervals,
@@ -120,7 +137,9 @@ def compare(
     layout: Layout,
     model: Annotated[list[str], typer.Option("--model", help="A model's name or .safetensors; several times.")],
     pixel_size: PixelSize = 30.0,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for compare.csv and each model's scores.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", file_okay=False, help="Folder for compare.csv and each model's scores.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score several models on the same images, in one table.
@@ -145,7 +164,7 @@ def ablate(
     config: Annotated[Path, typer.Argument(help="Training configuration in YAML, with simulated scenes in its mix.")],
     data: Annotated[Path, typer.Argument(help="Folder of images with their true fronts, to score on.")],
     layout: Layout,
-    out: Annotated[Path, typer.Option("--out", help="Folder for each training and for ablation.csv.")],
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder for each training and for ablation.csv.")],
     ingredient: Annotated[
         list[str] | None, typer.Option("--ingredient", help="Of the simulator; several times. Default: each.")
     ] = None,

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
-import rasterio.warp
 import shapely
-from pyproj import CRS, Transformer
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 from icefront_dask.fronts import Status, trace_scene
 from icefront_dask.fronts.options import from_config
@@ -18,25 +17,26 @@ from icefront_dask.models.polarisation import floor_share
 from icefront_dask.models.protocols import OWN
 from icefront_dask.predict import crop_predictor, get_model, predict_scene, resolve_options
 from icefront_dask.predict.bands import CROSS, choose_bands
-from icefront_dask.regions import working_crs
+from icefront_dask.regions import flow_ends
+from icefront_dask.runs.guess import best_guess
 from icefront_dask.runs.image_file import read_image
 from icefront_dask.runs.published import Outputs, published_front
-from icefront_dask.score.lines import apply_affine
+from icefront_dask.runs.working_grid import pixel_sides, working_grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
-    from affine import Affine
     from shapely.geometry.base import BaseGeometry
 
     from icefront_dask.fronts import TracedFront
     from icefront_dask.runs.image_file import Image
+    from icefront_dask.runs.working_grid import WorkingGrid
 
 __all__ = ["ImageFront", "front_in", "front_of_image"]
 
 _RANK = (Status.ACCEPTED, Status.REVIEW, Status.REJECTED)
-_SQUARE = 0.01  # sides of a pixel that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class ImageFront:
     line : LineString, MultiLineString or None
         In pixel coordinates of the file: x to the right, y down, the centre of the corner pixel at 0.5, 0.5.
     status, reason : str
-        As in the fronts table.
+        As in the fronts table; with a guess ``rejected``, and why no front was traced.
     confidence : float
-        Of the best front, NaN without one.
+        Of the best front, NaN without one and of a guess.
     transform, crs : Affine and str, or None
         Georeference of the file.
     model : str
@@ -61,6 +61,8 @@ class ImageFront:
         The front's pixels (centres), of protocols which give pixels rather than a line.
     outputs : Outputs, optional
         What the network said, on the pixels of the file; None where it worked on another grid.
+    guessed : bool
+        Whether no front was traced, and the line is the likeliest one all the same.
     """
 
     line: BaseGeometry | None
@@ -73,6 +75,7 @@ class ImageFront:
     channels: str = ""
     pixels: npt.NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
     outputs: Outputs | None = field(default=None, repr=False, compare=False)
+    guessed: bool = False
 
 
 def front_of_image(path: Path, *, model: str = "auto", pixel_size_m: float = 30.0) -> ImageFront:
@@ -87,13 +90,15 @@ def front_in(
     pixel_size_m: float = 30.0,
     box: tuple[int, int, int, int] | None = None,
     fjord: npt.NDArray[np.bool_] | None = None,
+    flowlines: Sequence[shapely.LineString] = (),
 ) -> ImageFront:
     """Predict and trace the front of an image.
 
     A model is applied as its card says: by the way of the shipped networks, or by the protocol of its paper
     (`icefront_dask.models.protocols`). By the former, an image in degrees, or with pixels that are not square, is
     first warped to a grid in metres whose pixels are as large as the longer side of the file's own; the line comes
-    back in the pixels of the file.
+    back in the pixels of the file. Where the tracing sees no front, the line is the likeliest one
+    (`icefront_dask.runs.guess`), as an image that is compared with a label has one.
 
     Parameters
     ----------
@@ -106,7 +111,10 @@ def front_in(
     box : (top, left, bottom, right), optional
         CaFFe's bounding box, outside which its protocols draw no front.
     fjord : (H, W) bool ndarray, optional
-        Where a front can be; not used where the image is warped.
+        Where a front can be.
+    flowlines : sequence of LineString
+        From inland to the sea, in pixel coordinates: networks that are told the way to the sea use them, and the
+        tracing knows by them which side is ice. No published protocol takes them.
 
     Returns
     -------
@@ -123,44 +131,65 @@ def front_in(
         return _published(image, name, pixel_size_m, box, fjord)
     options = resolve_options(models=(name,))
     loaded = get_model(name, sha256, options.engine, options.threads)
-    bands, size, grid = _metric(image, pixel_size_m)
-    inside = fjord if grid is None else None
+    grid = working_grid(image, pixel_size_m)
+    bands, inside = grid.bands(), grid.mask(fjord)
+    flows = _flows(flowlines, grid, inside)
     common: dict[str, Any] = {
-        "pixel_size_m": size,
+        "pixel_size_m": grid.pixel_size_m,
         "calibration": image.calibration,
         "network": loaded.engines,
         "options": options,
         "primary": card.primary,
         "cross": card.cross,
     }
-    prediction = predict_scene(bands, fjord_mask=inside, **common)
-    traced = trace_scene(
-        prediction.ice,
-        prediction.front,
-        np.isfinite(prediction.ice),
-        pixel_size_m=size,
-        fjord=inside,
-        look_again=crop_predictor(bands, **common),
-        options=from_config(),
+    prediction = predict_scene(bands, fjord_mask=inside, flows=flows, **common)
+    valid, settings = np.isfinite(prediction.ice), from_config()
+    known: dict[str, Any] = {"pixel_size_m": grid.pixel_size_m, "fjord": inside, "flow": flows or None}
+    best = _best(
+        trace_scene(
+            prediction.ice,
+            prediction.front,
+            valid,
+            look_again=crop_predictor(bands, **common),
+            options=settings,
+            **known,
+        )
     )
-    best = _best(traced)
-    line = None
-    if best[0].status in _RANK:
-        parts = [shapely.LineString(_to_file(front.xy, grid, image)) for front in best]
-        line = parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)
-    first = best[0]
+    status, confidence = best[0].status, float(best[0].confidence)
+    lines, guessed = [front.xy for front in best], False
+    if status not in _RANK:
+        lines = best_guess(prediction.ice, prediction.front, valid, settings, **known)
+        guessed = bool(lines)
+        status, confidence = Status.REJECTED if guessed else status, float("nan")
     primary, cross = choose_bands(bands, card.primary, card.cross)
     return ImageFront(
-        line,
-        str(first.status),
-        str(first.reason),
-        float(first.confidence),
+        _joined([shapely.LineString(grid.to_file(xy)) for xy in lines]),
+        str(status),
+        str(best[0].reason),
+        confidence,
         image.transform,
         image.crs,
         model=card.name,
         channels=f"{primary}+{cross}" if prediction.cross else primary,
-        outputs=Outputs(prediction.ice, prediction.front) if grid is None else None,
+        outputs=Outputs(prediction.ice, prediction.front) if grid.place is None else None,
+        guessed=guessed,
     )
+
+
+def _joined(parts: list[shapely.LineString]) -> BaseGeometry | None:
+    if len(parts) > 1:
+        return shapely.MultiLineString(parts)
+    return parts[0] if parts else None
+
+
+def _flows(
+    flowlines: Sequence[shapely.LineString], grid: WorkingGrid, fjord: npt.NDArray[np.bool_] | None
+) -> tuple[tuple[tuple[float, float], tuple[float, float]], ...]:
+    """Inland and seaward end, (row, column) each, of what of each flowline lies on a grid and in the fjord."""
+    pixels = GeoBox(grid.shape, Affine.identity(), None)
+    lines = (shapely.transform(line, grid.from_file) for line in flowlines)
+    ends = (flow_ends(line, pixels, fjord) for line in lines)
+    return tuple(pair for pair in ends if pair is not None)
 
 
 def _chosen(image: Image) -> str:
@@ -179,7 +208,7 @@ def _published(
 ) -> ImageFront:
     """Apply a model by the protocol of its paper, on the file's own pixels."""
     if image.crs is not None and image.transform is not None:
-        pixel_size_m = max(_ground(image, image.shape)[1:])
+        pixel_size_m = max(pixel_sides(image)[1:])
     found = published_front(image, model, pixel_size_m=pixel_size_m, box=box, fjord=fjord)
     there = found.line is not None
     return ImageFront(
@@ -201,59 +230,3 @@ def _best(traced: list[TracedFront]) -> list[TracedFront]:
     order = {status: rank for rank, status in enumerate(_RANK)}
     best = min(order.get(front.status, len(order)) for front in traced)
     return [front for front in traced if order.get(front.status, len(order)) == best]
-
-
-def _metric(
-    image: Image, pixel_size_m: float
-) -> tuple[dict[str, npt.NDArray[np.float32]], float, tuple[Affine, str] | None]:
-    """Return the bands on square pixels, their size in metres, and the grid if it is not the file's own."""
-    if image.crs is None or image.transform is None:
-        return image.bands, pixel_size_m, None
-    shape = next(iter(image.bands.values())).shape
-    crs, across, down = _ground(image, shape)
-    own = CRS.from_user_input(image.crs)
-    if own.is_projected and abs(across - down) <= _SQUARE * max(across, down):
-        return image.bands, max(across, down), None
-    size = float(np.round(max(across, down), 1))
-    bounds = rasterio.transform.array_bounds(*shape, image.transform)
-    transform, width, height = rasterio.warp.calculate_default_transform(
-        image.crs, crs, shape[1], shape[0], *bounds, resolution=size
-    )
-    warped = {name: np.full((height, width), np.nan, np.float32) for name in image.bands}
-    for name, band in image.bands.items():
-        rasterio.warp.reproject(
-            band,
-            warped[name],
-            src_transform=image.transform,
-            src_crs=image.crs,
-            src_nodata=np.nan,
-            dst_transform=transform,
-            dst_crs=crs,
-            dst_nodata=np.nan,
-            resampling=rasterio.warp.Resampling.bilinear,
-        )
-    return warped, size, (transform, crs)
-
-
-def _ground(image: Image, shape: tuple[int, ...]) -> tuple[str, float, float]:
-    """Return a projection in metres for the place, and the sides of the pixel in the middle there."""
-    assert image.crs is not None
-    assert image.transform is not None
-    column, row = shape[1] / 2, shape[0] / 2
-    corners = np.array([image.transform * (column + dx, row + dy) for dx, dy in ((0, 0), (1, 0), (0, 1))])
-    to_lonlat = Transformer.from_crs(image.crs, "OGC:CRS84", always_xy=True)
-    lon, lat = to_lonlat.transform(*corners.T)
-    own = CRS.from_user_input(image.crs)
-    crs = image.crs if own.is_projected else working_crs(float(lon[0]), float(lat[0]))
-    xy = np.column_stack(Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(lon, lat))
-    return crs, float(np.hypot(*(xy[1] - xy[0]))), float(np.hypot(*(xy[2] - xy[0])))
-
-
-def _to_file(xy: npt.NDArray[np.float64], grid: tuple[Affine, str] | None, image: Image) -> npt.NDArray[np.float64]:
-    """Return pixel coordinates of the working grid in pixels of the file."""
-    if grid is None:
-        return xy
-    assert image.transform is not None
-    x, y = apply_affine(grid[0], xy).T
-    x, y = Transformer.from_crs(grid[1], image.crs, always_xy=True).transform(x, y)
-    return apply_affine(~image.transform, np.column_stack([x, y]))

@@ -9,7 +9,6 @@ import numpy as np
 import shapely
 from scipy import ndimage
 from scipy.special import expit
-from skimage.graph import MCP_Geometric
 from skimage.morphology import skeletonize
 
 from icefront_dask.errors import ModelMismatchError, WeightsError
@@ -21,6 +20,7 @@ from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB, to_decib
 from icefront_dask.models.protocols import protocol
 from icefront_dask.models.windows import blended, grid, window_weights
 from icefront_dask.predict import get_model
+from icefront_dask.runs.guess import least_cost_path
 from icefront_dask.train.labelled import cut
 from icefront_dask.train.preparation import preparation, unlabelled
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Outputs", "PublishedFront", "lines_of", "probabilities", "published_front"]
 
-_NODE_PX = 50  # M-NN tries the ends of a path at these distances along both sides
 _EIGHT = np.ones((3, 3), dtype=bool)
 _CO, _CROSS = ("hh", "vv"), ("hv", "vh")
 
@@ -195,7 +194,7 @@ def lines_of(
         accepted = [one.xy for one in found if one.reason == Reason.NONE]
         reason = Reason.NONE if accepted else found[0].reason if found else Reason.NO_RIDGE
         return accepted, None, reason
-    return [_least_cost(outputs.front)], None, Reason.NONE
+    return [least_cost_path(outputs.front)], None, Reason.NONE
 
 
 def _skeleton(mask: Mask, pixel_size_m: float, box: tuple[slice, slice] | None) -> Mask:
@@ -218,25 +217,6 @@ def _on(lines: Sequence[shapely.LineString], shape: tuple[int, ...]) -> Mask:
         x, y = np.floor(np.asarray(line.coords)).astype(int).T
         mask[y, x] = True
     return mask
-
-
-def _least_cost(front: Array) -> npt.NDArray[np.float64]:
-    """Return the path (x, y) of least cost from the left to the right side of what was predicted."""
-    seen = np.isfinite(front)
-    rows, cols = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    top, left = rows[0], cols[0]
-    cost = 1 - front[top : rows[-1] + 1, left : cols[-1] + 1]
-    last = cost.shape[1] - 1
-    nodes = range(0, cost.shape[0], _NODE_PX)
-    best: tuple[float, list[tuple[int, int]]] = (np.inf, [])
-    for start in nodes:
-        search = MCP_Geometric(cost.astype(np.float64) + 1e-6)
-        total, _ = search.find_costs([(start, 0)])
-        end = min(nodes, key=lambda row: total[row, last])
-        if total[end, last] < best[0]:
-            best = (float(total[end, last]), search.traceback((end, last)))
-    path = np.array(best[1], dtype=np.float64)
-    return np.column_stack([path[:, 1] + left, path[:, 0] + top]) + 0.5
 
 
 def _bands(image: Image, way: Protocol, card: Card) -> tuple[Array, str]:

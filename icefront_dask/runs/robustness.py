@@ -105,7 +105,13 @@ def changed_front(sample: Sample, image: Image, changed: Changed, model: str, pi
     if changed.back.is_identity:
         return front_of_sample(sample, replace(image, data=changed.data), model, pixel_size_m)
     transform = None if image.transform is None else image.transform * changed.back
-    found = front_in(replace(image, data=changed.data, transform=transform), model=model, pixel_size_m=size)
+    there = ~changed.back
+    found = front_in(
+        replace(image, data=changed.data, transform=transform),
+        model=model,
+        pixel_size_m=size,
+        flowlines=[shapely.transform(line, lambda xy: apply_affine(there, xy)) for line in sample.flowlines],
+    )
     line = None if found.line is None else shapely.transform(found.line, lambda xy: apply_affine(changed.back, xy))
     return replace(found, line=line, pixels=None)
 

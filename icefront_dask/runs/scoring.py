@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from icefront_dask.runs.looks import image_reader
 from icefront_dask.score import read_dataset, score_lines, unlabelled_images, write_line
 from icefront_dask.score.areas import mean_overlaps, overlaps_of
 from icefront_dask.score.compare import compare_scores
+from icefront_dask.score.guides import fjord_mask
+from icefront_dask.score.layouts import guide_of
 from icefront_dask.score.sides import fjord_of
 
 if TYPE_CHECKING:
@@ -84,7 +87,12 @@ def score_folder(
     for number, (name, file) in enumerate(sorted(files.items()), start=1):
         sample = samples.get(name)
         image = read_image(file) if sample is None else read(sample)
-        front = front_of_sample(sample, image, model, pixel_size_m)
+        if sample is None:
+            guide = guide_of(layout, name, file)
+            mask = None if guide.fjord is None else fjord_mask(guide.fjord, file)
+            front = front_in(image, model=model, pixel_size_m=pixel_size_m, fjord=mask, flowlines=guide.flowlines)
+        else:
+            front = front_of_sample(sample, image, model, pixel_size_m)
         if sample is not None:
             overlaps[name] = overlaps_of(sample, layout, front.outputs)
         fronts[name] = replace(front, outputs=None)
@@ -98,12 +106,16 @@ def score_folder(
     return replace(scores, pooled=scores.pooled | mean_overlaps(overlaps.values())), fronts
 
 
-def front_of_sample(sample: Sample | None, image: Image, model: str, pixel_size_m: float) -> ImageFront:
-    """Predict the front of an image, told what its data set says of it: pixel size, bounding box, fjord."""
-    if sample is None:
-        return front_in(image, model=model, pixel_size_m=pixel_size_m)
-    size = sample.pixel_m or pixel_size_m
-    return front_in(image, model=model, pixel_size_m=size, box=sample.box, fjord=fjord_of(sample))
+def front_of_sample(sample: Sample, image: Image, model: str, pixel_size_m: float) -> ImageFront:
+    """Predict the front of an image, told what its data set says of it: pixel size, bounding box, fjord, flowlines."""
+    return front_in(
+        image,
+        model=model,
+        pixel_size_m=sample.pixel_m or pixel_size_m,
+        box=sample.box,
+        fjord=fjord_of(sample),
+        flowlines=sample.flowlines,
+    )
 
 
 def scores_of(fronts: Mapping[str, ImageFront], dataset: Dataset) -> Scores:
@@ -175,7 +187,9 @@ def write_lines(folder: Path, fronts: dict[str, ImageFront]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, front in fronts.items():
         properties: dict[str, Any] = {"name": name, "status": front.status, "reason": front.reason}
-        confidence = None if front.line is None else round(front.confidence, 4)
+        if front.guessed:
+            properties["guessed"] = True
+        confidence = round(front.confidence, 4) if math.isfinite(front.confidence) else None
         write_line(
             folder / f"{name}.geojson", front.line, front.transform, front.crs, **properties, confidence=confidence
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import shapely
     from affine import Affine
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -46,7 +47,9 @@ class Sample:
     box : tuple of int or None
         (top, left, bottom, right) in pixels: what lies outside is not scored.
     fjord : Path or None
-        Image that is white where a front can be.
+        Image that is white where a front can be, or GeoJSON of polygons.
+    flowlines : tuple of LineString
+        From inland to the sea, in pixel coordinates, where the data set knows them.
     attributes : dict
         What errors are broken down by: ``glacier``, ``sensor``, ``season``, ``resolution`` …
     """
@@ -63,6 +66,7 @@ class Sample:
     pixel_m: float | None = None
     box: tuple[int, int, int, int] | None = None
     fjord: Path | None = None
+    flowlines: tuple[shapely.LineString, ...] = field(default=(), repr=False)
     attributes: dict[str, str] = field(default_factory=dict, compare=False)
 
     def read(self) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from icefront_dask.score.caffe import caffe_files, read_caffe
 from icefront_dask.score.calfin import calfin_files, read_calfin
 from icefront_dask.score.dataset import Dataset
 from icefront_dask.score.files import existing_folder, matched
+from icefront_dask.score.guides import Guide, pair_guide, scene_guide
 from icefront_dask.score.pairs import pair_files, read_pairs
 from icefront_dask.score.scenes import read_scenes, scene_files
 
@@ -22,20 +23,24 @@ if TYPE_CHECKING:
 
     from icefront_dask.score.dataset import Sample
 
-__all__ = ["LAYOUTS", "read_dataset", "unlabelled_images"]
+__all__ = ["LAYOUTS", "guide_of", "read_dataset", "unlabelled_images"]
 
 
 class _Layout(NamedTuple):
     form: str
     files: Callable[[Path], tuple[dict[str, Path], dict[str, Path]]]
     read: Callable[[Path, Mapping[str, Path], Mapping[str, Path]], list[Sample]]
+    guide: Callable[[str, Path], Guide] = lambda _name, _image: Guide()
 
 
 _BY_NAME = {
     "pairs": _Layout(
-        "images/NAME_Subset.png with labels_1px/NAME_Front.png", pair_files, lambda _, *files: read_pairs(*files)
+        "images/NAME_Subset.png with labels_1px/NAME_Front.png",
+        pair_files,
+        lambda _, *files: read_pairs(*files),
+        pair_guide,
     ),
-    "scenes": _Layout("NAME.tif beside NAME.geojson", scene_files, lambda _, *files: read_scenes(*files)),
+    "scenes": _Layout("NAME.tif beside NAME.geojson", scene_files, lambda _, *files: read_scenes(*files), scene_guide),
     "caffe": _Layout("sar_images/SPLIT/NAME.png with fronts/SPLIT/NAME_front.png", caffe_files, read_caffe),
     "calfin": _Layout("NAME.png with NAME_mask.png", calfin_files, read_calfin),
 }
@@ -82,6 +87,11 @@ def unlabelled_images(path: str | Path, layout: str) -> dict[str, Path]:
     """Return the images of a folder that have no label, by name; for errors see :func:`read_dataset`."""
     images, labels = _layout(layout).files(existing_folder(path))
     return _unlabelled(images, labels, path, layout)
+
+
+def guide_of(layout: str, name: str, image: Path) -> Guide:
+    """Return where a front can be and which way the sea is in an image, as far as the layout tells."""
+    return _layout(layout).guide(name, image)
 
 
 def _unlabelled(

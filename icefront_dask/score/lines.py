@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["apply_affine", "features", "local_metres", "read_line", "write_line"]
+__all__ = ["apply_affine", "features", "local_metres", "read_areas", "read_line", "write_line"]
 
 
 def apply_affine(transform: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,21 +89,34 @@ def read_line(file: str | Path, transform: Affine | None = None, crs: str | None
     LineString or MultiLineString
         Empty where no feature has a line.
     """
+    lines = _geometries(file, "LineString", "a front must be LineStrings or MultiLineStrings", transform, crs)
+    return lines[0] if len(lines) == 1 else shapely.MultiLineString(lines)
+
+
+def read_areas(file: str | Path, transform: Affine | None = None, crs: str | None = None) -> list[BaseGeometry]:
+    """Return the polygons of a GeoJSON file in the pixel coordinates of an image; for parameters see `read_line`."""
+    return _geometries(file, "Polygon", "a fjord must be Polygons or MultiPolygons", transform, crs)
+
+
+def _geometries(
+    file: str | Path, kind: str, wanted: str, transform: Affine | None, crs: str | None
+) -> list[BaseGeometry]:
+    file = Path(file)
     parts: list[BaseGeometry] = []
-    for feature in features(Path(file)):
+    for feature in features(file):
         if feature.get("geometry") is not None:
             try:
                 parts += shapely.get_parts(shapely.geometry.shape(feature["geometry"])).tolist()
             except (AttributeError, KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:
                 raise InputError(f"{file}: a geometry cannot be read ({error})") from error
-    if wrong := {part.geom_type for part in parts} - {"LineString"}:
-        raise InputError(f"{file}: a front must be LineStrings or MultiLineStrings, not {', '.join(sorted(wrong))}")
-    lines = shapely.force_2d([part for part in parts if not part.is_empty])
+    if wrong := {part.geom_type for part in parts} - {kind}:
+        raise InputError(f"{file}: {wanted}, not {', '.join(sorted(wrong))}")
+    found = shapely.force_2d([part for part in parts if not part.is_empty])
     if crs is not None and transform is not None:
-        to_image = Transformer.from_crs(_json_crs(Path(file)), crs, always_xy=True)
+        to_image = Transformer.from_crs(_json_crs(file), crs, always_xy=True)
         inverse = ~transform
-        lines = shapely.transform(lines, lambda xy: apply_affine(inverse, np.column_stack(to_image.transform(*xy.T))))
-    return lines[0] if len(lines) == 1 else shapely.MultiLineString(list(lines))
+        found = shapely.transform(found, lambda xy: apply_affine(inverse, np.column_stack(to_image.transform(*xy.T))))
+    return list(found)
 
 
 def write_line(

@@ -1,4 +1,7 @@
-"""The layout ``pairs``: ``images/NAME_Subset.png`` with ``labels_1px/NAME_Front.png``, the front black on white."""
+"""The layout ``pairs``: ``images/NAME_Subset.png`` with ``labels_1px/NAME_Front.png``, the front black on white.
+
+The images are turned so that the glacier flows up. Without a folder of labels no image has one.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from icefront_dask.score.dataset import Sample
 from icefront_dask.score.distances import pixel_path
 from icefront_dask.score.files import by_stem, existing_folder, open_image
 from icefront_dask.score.groups import glacier_groups
+from icefront_dask.score.guides import pair_guide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +26,9 @@ __all__ = ["pair_files", "read_pairs"]
 
 def pair_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     """Return images and labels by name."""
-    label_folder = next((folder / n for n in ("labels_1px", "labels") if (folder / n).is_dir()), folder / "labels_1px")
-    return by_stem(existing_folder(folder / "images"), "_Subset"), by_stem(existing_folder(label_folder), "_Front")
+    images = by_stem(existing_folder(folder / "images"), "_Subset")
+    label_folder = next((folder / n for n in ("labels_1px", "labels") if (folder / n).is_dir()), None)
+    return images, {} if label_folder is None else by_stem(label_folder, "_Front")
 
 
 def read_pairs(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Sample]:
@@ -50,5 +55,6 @@ def read_pairs(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[S
             raise InputError(f"{labels[name]}: most of the label is black; the front must be a black line on white")
         pixels = np.asarray(np.column_stack([cols, rows]) + 0.5, dtype=np.float64)
         truth = shapely.LineString(pixel_path(pixels))
-        samples.append(Sample(name, groups[name], image, labels[name], shape, truth, pixels))
+        flowlines = pair_guide(name, image).flowlines
+        samples.append(Sample(name, groups[name], image, labels[name], shape, truth, pixels, flowlines=flowlines))
     return samples

@@ -1,7 +1,8 @@
 """The layout ``scenes``: ``NAME.tif`` beside ``NAME.geojson``.
 
 The true front is a line or several in EPSG:4326 (the GeoJSON standard) or in the file's own ``crs`` member; of
-a tif without a georeference, in pixels x, y. ``NAME_ice.png``, white on land and ice, may say where the sea is.
+a tif without a georeference, in pixels x, y. Beside it may lie what guides a prediction, see
+`icefront_dask.score.guides.scene_guide`, and ``NAME_ice.png``, white on land and ice, which says where the sea is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shapely
 from icefront_dask.errors import InputError
 from icefront_dask.score.dataset import Sample
 from icefront_dask.score.files import open_image
+from icefront_dask.score.guides import is_guide, scene_guide
 from icefront_dask.score.lines import features, read_line
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ __all__ = ["read_scenes", "scene_files"]
 def scene_files(folder: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     """Return images and labels by name."""
     images = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in {".tif", ".tiff"}}
-    return images, {file.stem: file for file in sorted(folder.glob("*.geojson"))}
+    labels = {file.stem: file for file in sorted(folder.glob("*.geojson"))}
+    return images, {name: file for name, file in labels.items() if name in images or not is_guide(file)}
 
 
 def read_scenes(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[Sample]:
@@ -47,5 +50,10 @@ def read_scenes(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[
             raise InputError(f"{labels[name]}: the front lies outside {image.name}; coordinates are read as {wanted}")
         properties = features(labels[name])[0].get("properties") or {}
         group = str(properties.get("glacier") or properties.get("region") or name)
-        samples.append(Sample(name, group, image, labels[name], shape, truth, None, transform, crs))
+        fjord, flowlines = scene_guide(name, image)
+        samples.append(
+            Sample(
+                name, group, image, labels[name], shape, truth, None, transform, crs, fjord=fjord, flowlines=flowlines
+            )
+        )
     return samples

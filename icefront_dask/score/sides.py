@@ -10,6 +10,7 @@ from scipy.ndimage import label
 from icefront_dask.errors import InputError
 from icefront_dask.score.caffe import CLASSES, read_zones, zones_of
 from icefront_dask.score.files import open_image
+from icefront_dask.score.guides import fjord_mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def ocean_of(sample: Sample, layout: str) -> NDArray[np.bool_] | None:
 
 def fjord_of(sample: Sample) -> NDArray[np.bool_] | None:
     """Return where a front can be (H, W), None where the data set does not say."""
-    return None if sample.fjord is None else _sized(_band(sample.fjord) > 127, sample.fjord, sample)
+    return None if sample.fjord is None else fjord_mask(sample.fjord, sample.image)
 
 
 def ocean_above(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
