@@ -96,3 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         typer.echo(f"icefront: error: {' '.join(str(error).split())}", err=True)
         raise SystemExit(error.exit_status) from None
+    except OSError as error:
+        if error.filename is None or os.environ.get("ICEFRONT_DEBUG") == "1":
+            raise
+        told = f"{error.filename}: {error.strerror}; check the path, who may write there, and the space that is left"
+        typer.echo(f"icefront: error: {told}", err=True)
+        raise SystemExit(1) from None

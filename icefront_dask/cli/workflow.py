@@ -50,7 +50,9 @@ def run(
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the archive, the run and the report.")],
+    out: Annotated[
+        Path, typer.Option("--out", file_okay=False, help="Folder for the archive, the run and the report.")
+    ],
     seed: Annotated[int | None, typer.Option("--seed", help="Other places and scenes, to choose settings on.")] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,

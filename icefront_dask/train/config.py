@@ -12,7 +12,7 @@ from icefront_dask.errors import ConfigError
 from icefront_dask.simulate.ablation import check_ingredients
 from icefront_dask.train.sections import Data, Mix, Schedule, Validation
 
-__all__ = ["Data", "Mix", "Schedule", "TrainConfig", "Validation", "read_train_config"]
+__all__ = ["Data", "Mix", "Schedule", "TrainConfig", "Validation", "read_mapping", "read_train_config"]
 
 
 class TrainConfig(BaseModel):
@@ -104,11 +104,11 @@ def read_train_config(path: Path) -> TrainConfig:
     Raises
     ------
     ConfigError
-        The file is missing, or a key is unknown or out of range.
+        The file is missing or no mapping in YAML, or a key is unknown or out of range.
     """
     if not path.is_file():
         raise ConfigError(f"no training configuration {path}; see configs/ for the one of the shipped weights")
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = read_mapping(path)
     try:
         config = TrainConfig(**values)
     except ValidationError as error:
@@ -121,6 +121,23 @@ def read_train_config(path: Path) -> TrainConfig:
     if config.data is not None:
         changes["data"] = config.data.model_copy(update=_joined(config.data, ("path", "fronts", "regions"), folder))
     return config.model_copy(update=changes)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return what a YAML file says, key by key.
+
+    Raises
+    ------
+    ConfigError
+        It is no YAML, or no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a readable YAML file: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a configuration is a mapping of keys to values; see configs/")
+    return values
 
 
 def _fields(model: type[BaseModel], where: tuple[str | int, ...]) -> list[str]:

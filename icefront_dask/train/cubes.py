@@ -32,6 +32,7 @@ __all__ = ["cube_entries", "draw_front"]
 
 _JOIN_PX = 20  # an end of a front this near to the rim of the fjord is taken to reach it
 _POWER = {"gamma0", "sigma0"}
+_ELEVATION = "elevation"
 
 
 def cube_entries(data: Data) -> list[Entry]:
@@ -40,12 +41,13 @@ def cube_entries(data: Data) -> list[Entry]:
     ``fronts`` is GeoParquet, GeoPackage or GeoJSON with the columns ``scene_id`` and, for several regions,
     ``region``; of a table with ``status`` the rows that are accepted. Ice is what holds the inland end of the
     region's first flowline on its side of the front, ocean what holds the seaward end; beyond the fjord (the
-    outline where there is none) nothing is known.
+    outline where there is none) nothing is known. Among ``bands`` may be ``elevation``, in metres, which is read from
+    where the region says that it lies.
 
     Raises
     ------
     ConfigError
-        A key is missing, or a region has no flowline.
+        A key is missing, or a region has no flowline or, where it is asked for, no elevation.
     InputError
         The fronts cannot be read, name scenes that the cube does not have, or do not part the fjord.
     ModelMismatchError
@@ -90,7 +92,7 @@ def _of_region(data: Data, region: Region, fronts: gpd.GeoDataFrame) -> Iterator
     if not region.flowlines:
         raise ConfigError(f"{data.regions}: region {region.name} has no flowline, which tells ice from ocean; add one")
     cube = open_cube(str(data.path), region=region.name, family=data.family)
-    if missing := [band for band in data.bands if band not in cube]:
+    if missing := [band for band in data.bands if band not in cube and band != _ELEVATION]:
         have = ", ".join(str(name) for name in cube.data_vars if name != "quality")
         raise ModelMismatchError(f"{data.path}: no band {missing[0]}; the cube has {have}: set data.bands")
     ids = [str(scene) for scene in cube["scene_id"].to_numpy()]
@@ -99,6 +101,8 @@ def _of_region(data: Data, region: Region, fronts: gpd.GeoDataFrame) -> Iterator
     x, y = cube["x"].to_numpy(), cube["y"].to_numpy()
     step = Affine.translation(x[0], y[0]) * Affine.scale(x[1] - x[0], y[1] - y[0]) * Affine.translation(-0.5, -0.5)
     geobox = GeoBox((y.size, x.size), step, region.crs)
+    if _ELEVATION in data.bands:
+        cube = _with_elevation(cube, region, geobox, data)
     for scene, rows in own.groupby("scene_id", sort=True):
         line = shapely.union_all(rows.geometry.to_numpy())
         drawn = draw_front(line, region, geobox, str(scene))
@@ -108,6 +112,24 @@ def _of_region(data: Data, region: Region, fronts: gpd.GeoDataFrame) -> Iterator
             (y.size, x.size),
             partial(_read, cube, ids.index(str(scene)), data.bands, drawn, region.name),
         )
+
+
+def _with_elevation(cube: xr.Dataset, region: Region, geobox: GeoBox, data: Data) -> xr.Dataset:
+    """Return a cube with the region's elevation as a variable of all dates, lazily."""
+    import dask
+    import dask.array as da
+
+    from icefront_dask.catalog.access import Access
+    from icefront_dask.cube.layers import read_elevation
+
+    if region.elevation is None:
+        raise ConfigError(
+            f"{data.regions}: region {region.name} states no elevation, which data.bands asks for; add its href, or "
+            "leave the band out"
+        )
+    read = dask.delayed(read_elevation, pure=True)(str(region.elevation), geobox, Access.resolve())
+    layer = da.from_delayed(read, shape=geobox.shape.yx, dtype=np.float32)
+    return cube.assign({_ELEVATION: (("time", "y", "x"), da.stack([layer] * cube.sizes["time"]))})
 
 
 def _ends(line: Any) -> list[shapely.Point]:
@@ -194,7 +216,8 @@ def _read(
     layers = []
     for number, band in enumerate(bands):
         values = scene[band].compute().to_numpy()
-        if str(scene[band].attrs.get("calibration", cube.attrs.get("calibration"))) in _POWER:
+        calibration = scene[band].attrs.get("calibration", cube.attrs.get("calibration"))
+        if band != _ELEVATION and str(calibration) in _POWER:
             values = to_decibel(values, CROSS_FLOOR_DB if number else CO_FLOOR_DB)
         layers.append(values)
     ice, ice_known, front, front_known = drawn

@@ -7,11 +7,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from icefront_dask.errors import ConfigError, DependencyError, IcefrontError, RunError
-from icefront_dask.train.config import TrainConfig, read_train_config
+from icefront_dask.train.config import TrainConfig, read_mapping, read_train_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,12 +63,12 @@ def read_tune_config(path: Path) -> TuneConfig:
     Raises
     ------
     ConfigError
-        The file is missing, or a key is unknown or out of range.
+        The file is missing or no mapping in YAML, or a key is unknown or out of range.
     """
     if not path.is_file():
         raise ConfigError(f"no search configuration {path}; see configs/papers/glacierdl-tune.yaml")
     try:
-        config = TuneConfig(**(yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
+        config = TuneConfig(**read_mapping(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

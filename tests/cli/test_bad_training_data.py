@@ -158,3 +158,33 @@ def test_options_of_score(icefront, tmp_path, arguments, said):
     outcome = icefront("score", trees.pairs(tmp_path / "data"), *arguments)
     assert outcome.status in (1, 2)
     assert said in outcome.error
+
+
+@pytest.mark.parametrize("command", ["train", "tune", "ablate"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"a: [", "not a readable YAML file"), (b"\0\1", "not a readable YAML file"), (b"- 1", "is a mapping")],
+)
+def test_files_that_are_no_configuration(icefront, tmp_path, command, content, said):
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    more = [tmp_path, "--layout", "pairs", "--out", tmp_path / "out"] if command == "ablate" else []
+    outcome = icefront(command, path, *more)
+    assert outcome.status == 2
+    assert outcome.error.startswith(str(path))
+    assert said in outcome.error
+
+
+def test_folders_that_are_files_and_pixels_without_a_size(icefront, tmp_path):
+    data = trees.pairs(tmp_path / "data")
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    for option, value in (("--lines", taken), ("--out", taken), ("--pixel-size", 0), ("--pixel-size", "nan")):
+        outcome = icefront("score", data, "--layout", "pairs", option, value)
+        assert outcome.status == 2
+        assert option in outcome.stderr
+        assert "Traceback" not in outcome.stderr
+    assert icefront("demo", "--out", taken).status == 2
+    below = icefront("simulate", taken / "below", "--small")
+    assert below.status == 1
+    assert str(taken) in below.error

@@ -30,6 +30,7 @@ SMALL = {
     "calfin": {"width": 0.02, "middle": 1},
     "mohajerani": {"width": 4},
     "hed-unet": {"width": 2},
+    "baumhoer": {"width": 2},
 }
 
 
@@ -165,6 +166,26 @@ def test_hed_unet_takes_two_polarisations_in_db(tmp_path):
         published_front(Image(power), str(path), pixel_size_m=40.0)
     with pytest.raises(ModelMismatchError, match="image has hh"):
         published_front(Image(power[:1], ("hh",)), str(path), pixel_size_m=40.0)
+
+
+def test_baumhoer_takes_decibels_their_ratio_and_the_elevation(tmp_path):
+    """Windows of 784 every 580 px, of which the middle counts; 10 dB and 1 km are one."""
+    path, network = paper_model(tmp_path, "baumhoer")
+    shape = (40, 900)
+    power = 10 ** (np.stack([grey(shape, 2), grey(shape, 3)]) / 100 - 2.5).astype(np.float32)
+    height = grey(shape, 4)
+    image = Image(np.stack([*power, height]), ("hh", "hv", "elevation"), "gamma0")
+    found = published_front(image, str(path), pixel_size_m=40.0)
+    db = [np.maximum(10 * np.log10(band), floor) for band, floor in zip(power, (-30, -35), strict=True)]
+    ready = np.zeros((4, 784, 580 + 784), np.float32)
+    ready[:, :40, :900] = np.stack([db[0] / 10, db[1] / 10, (db[0] - db[1]) / 10, height / 1000])
+    first, second = (says(network, ready[:, :, left : left + 784])[0] for left in (0, 580))
+    middle = (784 - 580) // 2 + 580  # from here on the second window's middle counts
+    expected = np.concatenate([first[:40, :middle], second[:40, middle - 580 : 900 - 580]], axis=1)
+    np.testing.assert_allclose(found.outputs.ice, expected, atol=2e-4)
+    assert found.channels == "hh+hv"
+    with pytest.raises(ModelMismatchError, match="takes the elevation as well"):
+        published_front(Image(power, ("hh", "hv"), "gamma0"), str(path), pixel_size_m=40.0)
 
 
 def test_the_card_chooses_the_way(tmp_path):

@@ -1,20 +1,26 @@
 """The layout ``cube``: fronts on a real store, their sides, and what is not known."""
 
+import json
+
 import dask.config
 import geopandas as gpd
 import numpy as np
+import pyproj
 import pytest
+import rasterio
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio import Affine
 
-from icefront_dask.cube import create_store, read_scenes, scenes, write_scenes
+from icefront_dask.cube import create_store, open_cube, read_scenes, scenes, write_scenes
 from icefront_dask.errors import ConfigError, InputError, ModelMismatchError
 from icefront_dask.models.normalise import CO_FLOOR_DB, CROSS_FLOOR_DB
 from icefront_dask.regions import Region, write_regions
+from icefront_dask.runs.scoring import score_folder
 from icefront_dask.train.config import Data, TrainConfig
 from icefront_dask.train.cubes import cube_entries, draw_front
 from icefront_dask.train.fit import fit_scored
+from icefront_dask.train.ship import write_card
 from tests.cube import builders
 
 X, Y = builders.HELHEIM
@@ -137,6 +143,79 @@ def test_hed_unet_trains_on_it(folder, tmp_path):
     one = config.model_copy(update={"data": data(folder, bands=("hh",)), "out": tmp_path / "one"})
     with pytest.raises(ModelMismatchError, match="takes 2 channels, the data give 1"):
         fit_scored(one)
+
+
+def with_elevation(folder, tmp_path):
+    """The regions with a plane as elevation: 1 m higher for each 100 m to the east."""
+    utm = builders.utm_grid(32624, 480, 10)
+    column = np.broadcast_to(np.arange(480, dtype="float32"), (480, 480))
+    href = builders.cog(tmp_path / "dem.tif", 300 + column / 10, utm)
+    write_regions([fjord_region().patch(elevation=href)], tmp_path / "regions.geojson")
+    return data(folder, regions=tmp_path / "regions.geojson", bands=("hh", "hv", "elevation")), utm
+
+
+def test_elevation_is_a_band_on_the_grid_of_the_cube(folder, tmp_path):
+    given, utm = with_elevation(folder, tmp_path)
+    (entry,) = cube_entries(given)
+    height = entry.read().image[2]
+    cube = cube_grid(folder)
+    x, y = np.meshgrid(cube["x"], cube["y"])
+    east, _ = pyproj.Transformer.from_crs("EPSG:3413", "EPSG:32624", always_xy=True).transform(x, y)
+    expected = 300 + ((east - utm.affine.c) / 10 - 0.5) / 10
+    seen = np.isfinite(height)
+    assert seen.mean() > 0.5
+    np.testing.assert_allclose(height[seen], expected[seen], atol=0.1)
+    with pytest.raises(ConfigError, match="region helheim states no elevation"):
+        cube_entries(data(folder, bands=("hh", "elevation")))
+
+
+def cube_grid(folder):
+    return open_cube(str(folder / "cube.zarr"), region="helheim", family="sentinel-1")
+
+
+@pytest.mark.parametrize("elevation", [True, False])
+def test_baumhoer_trains_on_it_and_is_scored(folder, tmp_path, elevation):
+    """B-NN from a cube to scores of scenes: HH, HV, HH/HV and, where it is given, the elevation."""
+    given = with_elevation(folder, tmp_path)[0] if elevation else data(folder)
+    config = TrainConfig(
+        name="bnn",
+        out=tmp_path / "out",
+        data=given,
+        task="area",
+        preprocessing="baumhoer",
+        augmentation="none",
+        crop_px=64,
+        batch=2,
+        loaders=0,
+        steps=2,
+        threads=1,
+        curves=False,
+        precision="fp32",
+        architecture="baumhoer_unet",
+        architecture_options={"in_channels": 3 + elevation, "out_channels": 1, "width": 2},
+    )
+    weights = fit_scored(config).weights
+    card = write_card(config, weights, "icefront train")
+    assert json.loads(card.read_text())["protocol"] == "baumhoer"
+    (entry,) = cube_entries(given)
+    image = entry.read().image
+    scenes_folder = tmp_path / "scenes"
+    scenes_folder.mkdir()
+    height, width = image.shape[1:]
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": len(image), "dtype": "float32"}
+    grid = cube_grid(folder)
+    place = Affine(40, 0, float(grid["x"][0]) - 20, 0, -40, float(grid["y"][0]) + 20)
+    with rasterio.open(
+        scenes_folder / "a.tif", "w", crs="EPSG:3413", transform=place, nodata=np.nan, **profile
+    ) as target:
+        target.write(image)
+        target.descriptions = ("hh", "hv", "elevation")[: len(image)]
+    content = {"type": "LineString", "coordinates": [(X, Y - 600), (X, Y + 600)]}
+    named = {"type": "name", "properties": {"name": "EPSG:3413"}}
+    (scenes_folder / "a.geojson").write_text(json.dumps(content | {"crs": named}))
+    scores, fronts = score_folder(scenes_folder, "scenes", model=str(weights))
+    assert scores.pooled["images"] == 1
+    assert (fronts["a"].model, fronts["a"].channels) == ("bnn", "hh+hv")
 
 
 def test_what_is_missing_is_named(folder, tmp_path):

@@ -1,0 +1,57 @@
+"""Image files that do not say where they have no data."""
+
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+
+from icefront_dask.runs.image_file import beyond_the_scene, read_image
+
+ROWS, COLS = np.mgrid[0:120, 0:160]
+WEDGE = (COLS + 0.3 * ROWS < 30) | (ROWS - 0.1 * COLS > 105)
+STRIPES = (ROWS + 0.2 * COLS) % 40 < 9
+FJORD = (np.abs(ROWS - 60) < 20) & (COLS > 70)  # dark water between land, out to the rim
+NOTHING = np.zeros(ROWS.shape, bool)
+
+
+@pytest.mark.parametrize(
+    ("nodata", "water"),
+    [(WEDGE, NOTHING), (STRIPES, NOTHING), (WEDGE | STRIPES, NOTHING), (NOTHING, FJORD), (WEDGE, FJORD)],
+)
+def test_zeros_beyond_the_scene_are_told_from_black_water(nodata, water):
+    water = water & ~nodata
+    found = beyond_the_scene(nodata | water)
+    assert (found & nodata).sum() >= 0.98 * nodata.sum()
+    assert (found & water).sum() <= 0.02 * water.sum()
+
+
+def test_zeros_inside_and_images_of_nothing():
+    lake = (np.abs(ROWS - 60) < 20) & (np.abs(COLS - 80) < 20)
+    assert not beyond_the_scene(lake).any()
+    assert beyond_the_scene(~NOTHING).all()
+    assert not beyond_the_scene(NOTHING).any()
+
+
+def test_specks_in_a_wedge_do_not_make_it_ground():
+    wedge = WEDGE.copy()
+    wedge[3, 3] = wedge[118, 10] = False
+    assert beyond_the_scene(wedge)[WEDGE].mean() > 0.98
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize("fill", [0, -9999, -32768])
+def test_nodata_that_is_not_stated(tmp_path, kind, fill):
+    if fill < 0 and kind.startswith("u"):
+        return
+    values = np.where(WEDGE, fill, 100 + COLS % 50).astype(kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(
+            tmp_path / "a.tif", "w", driver="GTiff", height=120, width=160, count=1, dtype=kind
+        ) as target:
+            target.write(values, 1)
+    band = read_image(tmp_path / "a.tif").data[0]
+    assert np.isnan(band[WEDGE]).mean() > 0.98
+    np.testing.assert_array_equal(band[~WEDGE], values[~WEDGE])
