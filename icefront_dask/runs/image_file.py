@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
-import shapely
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-from rasterio.features import rasterize
-from scipy.ndimage import binary_opening, distance_transform_edt, label, maximum
 
 from icefront_dask.errors import InputError
+from icefront_dask.runs.nodata import without_data
 from icefront_dask.sensors import VARIABLES
 
 if TYPE_CHECKING:
@@ -22,11 +20,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from affine import Affine
 
-__all__ = ["Image", "beyond_the_scene", "read_image"]
+__all__ = ["Image", "read_image"]
 
-_FILL = (-9999, -32768)  # where no nodata value is stated, these are none either
-_LARGEST = 1e30
-_STRIPE_PX = 16
 _CALIBRATIONS = ("uncalibrated", "gamma0", "sigma0", "reflectance")
 
 
@@ -76,7 +71,7 @@ def read_image(path: Path) -> Image:
     """Read a GeoTIFF or PNG.
 
     Bands are named by the file's descriptions; its tag ``calibration`` says what radar bands hold. Where the file
-    states no nodata value, -9999, -32768 and zeros beyond the scene (`beyond_the_scene`) are none.
+    states no nodata value it is inferred (`icefront_dask.runs.nodata`).
 
     Raises
     ------
@@ -107,41 +102,5 @@ def _band(source: Any, index: int) -> npt.NDArray[np.float32]:
     if source.nodatavals[index - 1] is not None:
         band[source.read_masks(index) == 0] = np.nan
     else:
-        band[np.isin(raw, _FILL) | (np.abs(band) > _LARGEST) | beyond_the_scene(raw == 0)] = np.nan
+        band[without_data(raw)] = np.nan
     return band
-
-
-def beyond_the_scene(zero: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return where zeros mean that there are no data (H, W), in an image that does not say so.
-
-    Such zeros reach the rim. They lie outside the convex hull of the rest, as a scene ends in straight lines, or in
-    stripes of up to 16 px, as those of Landsat 7. Other zeros at the rim are dark ground, such as water that a
-    stretch made black.
-
-    Parameters
-    ----------
-    zero : (H, W) bool ndarray
-        Where the image is 0.
-    """
-    parts, _ = label(zero)
-    rim = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
-    candidate = np.isin(parts, rim[rim > 0])
-    scene, count = label(binary_opening(~candidate, iterations=2))
-    if not candidate.any() or not count:
-        return candidate
-    largest = scene == np.bincount(scene[scene > 0]).argmax()
-    inside, count = label(candidate & _hull(largest))
-    if not count:
-        return candidate
-    width = maximum(distance_transform_edt(inside > 0), inside, np.arange(count + 1))
-    thick = np.flatnonzero(width > _STRIPE_PX / 2)
-    return candidate & ~np.isin(inside, thick[thick > 0])
-
-
-def _hull(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the pixels whose centres lie in the convex hull of those of a mask."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    first, last = mask[rows].argmax(axis=1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
-    points = np.column_stack([np.concatenate([first, last]), np.concatenate([rows, rows])]) + 0.5
-    hull = shapely.MultiPoint(points).convex_hull
-    return np.asarray(rasterize([(hull, 1)], mask.shape, dtype="uint8") > 0)

@@ -7,24 +7,43 @@ import pytest
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from icefront_dask.runs.image_file import beyond_the_scene, read_image
+from icefront_dask.runs.image_file import read_image
+from icefront_dask.runs.nodata import beyond_the_scene, without_data
 
 ROWS, COLS = np.mgrid[0:120, 0:160]
 WEDGE = (COLS + 0.3 * ROWS < 30) | (ROWS - 0.1 * COLS > 105)
 STRIPES = (ROWS + 0.2 * COLS) % 40 < 9
 FJORD = (np.abs(ROWS - 60) < 20) & (COLS > 70)  # dark water between land, out to the rim
+FRONT = 60 + 12 * np.sin(COLS / 9) + 6 * np.sin(COLS / 3.7)
+OPEN_SEA = FRONT > ROWS  # beyond a ragged front, over the whole width
 NOTHING = np.zeros(ROWS.shape, bool)
 
 
 @pytest.mark.parametrize(
     ("nodata", "water"),
-    [(WEDGE, NOTHING), (STRIPES, NOTHING), (WEDGE | STRIPES, NOTHING), (NOTHING, FJORD), (WEDGE, FJORD)],
-)
+    [
+        (WEDGE, NOTHING), (STRIPES, NOTHING), (WEDGE | STRIPES, NOTHING), (NOTHING, FJORD), (WEDGE, FJORD),
+        (NOTHING, OPEN_SEA),
+    ],
+)  # fmt: skip
 def test_zeros_beyond_the_scene_are_told_from_black_water(nodata, water):
     water = water & ~nodata
     found = beyond_the_scene(nodata | water)
     assert (found & nodata).sum() >= 0.98 * nodata.sum()
     assert (found & water).sum() <= 0.02 * water.sum()
+
+
+@pytest.mark.parametrize("value", [3, 21])
+def test_a_grey_wedge_is_no_data_and_what_saturates_is(value):
+    noise = np.random.default_rng(1).normal(0, 9, ROWS.shape)
+    grey = np.clip(90 + 60 * np.sin(COLS / 15) + noise, 0, 255).astype(np.uint8)
+    grey[WEDGE] = value
+    found = without_data(grey)
+    assert found[WEDGE].mean() > 0.98
+    assert found[~WEDGE].mean() < 0.01
+    snow = np.where(OPEN_SEA, 255, grey).astype(np.uint8)
+    assert without_data(snow)[OPEN_SEA & ~WEDGE].mean() < 0.02
+    assert without_data(np.where(OPEN_SEA, 2, grey).astype(np.uint8))[OPEN_SEA & ~WEDGE].mean() < 0.02
 
 
 def test_zeros_inside_and_images_of_nothing():
