@@ -7,6 +7,7 @@ Weights are the packaged ones and those in the folders of ``icefront.models.fold
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -93,12 +94,25 @@ def fingerprint(name: str) -> tuple[str, str]:
 
 
 def build(architecture: str, options: dict[str, Any]) -> nn.Module:
-    """Build a network with random weights from an entry point and its options."""
+    """Build a network with random weights from an entry point and its options.
+
+    Raises
+    ------
+    WeightsError
+        There is no such architecture, or it does not take these options.
+    """
     found = entry_points(group=GROUP)
     if architecture not in found.names:
         raise WeightsError(f"no architecture {architecture!r}; installed: {', '.join(sorted(found.names))}")
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    return found[architecture].load()(**options)
+    factory = found[architecture].load()
+    try:
+        inspect.signature(factory).bind(**options)
+        network: nn.Module = factory(**options)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        known = ", ".join(inspect.signature(factory).parameters)
+        raise WeightsError(f"architecture {architecture!r} with {options}: {error} (its options: {known})") from error
+    return network
 
 
 def load(name: str) -> LoadedModel:

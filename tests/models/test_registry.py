@@ -127,3 +127,38 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
     save_file({"up.bias": torch.tensor([0.0, torch.inf])}, path)
     with pytest.raises(WeightsError, match=r"w\.safetensors: up\.bias has values that are not finite"):
         read_weights(path)
+
+
+def test_options_that_an_architecture_does_not_take_are_named():
+    with pytest.raises(WeightsError, match=r"'unet_aspp' with .*unexpected keyword argument 'widht' .*width"):
+        registry.build("unet_aspp", {"widht": 2})
+    with pytest.raises(WeightsError, match="'mohajerani_unet' with"):
+        registry.build("mohajerani_unet", {"width": "broad"})
+
+
+def test_an_architecture_of_another_package(tmp_path, monkeypatch):
+    """A distribution that names an entry point is all that it takes."""
+    (tmp_path / "glacier_nets.py").write_text(
+        "import torch\n\n\n"
+        "class Thin(torch.nn.Module):\n"
+        "    stride, receptive_radius, shift_equivariant = 1, 1, True\n\n"
+        "    def __init__(self, in_channels=3, out_channels=2):\n"
+        "        super().__init__()\n"
+        "        self.only = torch.nn.Conv2d(in_channels, out_channels, 3, padding=1)\n\n"
+        "    def forward(self, x):\n"
+        "        return self.only(x)\n"
+    )
+    info = tmp_path / "glacier_nets-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: glacier-nets\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[icefront_dask.models]\nthin = glacier_nets:Thin\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    network = registry.build("thin", {"out_channels": 2})
+    write_weights(tmp_path / "thin.safetensors", network.state_dict())
+    card = json.loads((registry.PACKAGED / "icefront-5.json").read_text())
+    card |= {
+        "name": "thin", "architecture": "thin", "architecture_options": {"out_channels": 2}, "guided": False,
+        "sha256": sha256_of(tmp_path / "thin.safetensors"),
+    }  # fmt: skip
+    (tmp_path / "thin.json").write_text(json.dumps(card))
+    assert type(registry.load(str(tmp_path / "thin.safetensors")).network).__name__ == "Thin"
