@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import pyproj
 import shapely
 
 from icefront_dask.errors import InputError
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["AREA_COLUMNS", "front_areas"]
 
 AREA_COLUMNS = ("region", "scene_id", "datetime", "kind", "area_m2", "snapped_m", "geometry")
+_STEP_M = 1_000.0  # a straight line of the map is bent by far less on the ground along this
 
 
 def front_areas(
@@ -68,13 +72,33 @@ def front_areas(
                     "scene_id": scene,
                     "datetime": group["datetime"].iloc[0],
                     "kind": kind,
-                    "area_m2": area.area / region.areal_scale,
+                    "area_m2": _true_area_m2(area, region.crs),
                     "snapped_m": found.snapped / region.scale_factor,
                     "geometry": area,
                 }
             )
     table = pd.DataFrame(rows, columns=list(AREA_COLUMNS))
     return gpd.GeoDataFrame(table, geometry="geometry", crs=region.crs)
+
+
+def _true_area_m2(area: Any, crs: str) -> float:
+    """Return the area on the ground of a polygon of any size: that in the equal-area projection about its middle."""
+    middle = area.centroid
+    lon, lat = _to_lonlat(crs).transform(middle.x, middle.y)
+    onto = _equal_area(crs, round(lon), round(lat))
+    dense = shapely.segmentize(area, _STEP_M)
+    return float(shapely.transform(dense, lambda xy: np.column_stack(onto.transform(*xy.T))).area)
+
+
+@lru_cache(maxsize=64)
+def _to_lonlat(crs: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+
+
+@lru_cache(maxsize=64)
+def _equal_area(crs: str, lon: int, lat: int) -> pyproj.Transformer:
+    target = f"+proj=laea +lon_0={lon} +lat_0={lat} +ellps=WGS84 +units=m"
+    return pyproj.Transformer.from_crs(crs, target, always_xy=True)
 
 
 def _ends(line: shapely.LineString, fjord: Any) -> tuple[shapely.Point, shapely.Point] | None:

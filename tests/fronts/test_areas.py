@@ -55,6 +55,26 @@ def test_each_scene_has_its_ice_and_its_ocean():
         assert pair.area.sum() == pytest.approx(FJORD.area)
 
 
+@pytest.mark.parametrize(
+    ("crs", "lon", "lat"), [("EPSG:3031", 180, -78), ("EPSG:3031", -60, -65), ("EPSG:3413", -45, 81)]
+)
+def test_areas_of_a_shelf_where_no_single_scale_holds(crs, lon, lat):
+    """300 km by 200 km: the scale at its two ends differs by some percent."""
+    x, y = pyproj.Proj(crs)(lon, lat)
+    water = shapely.box(x - 150_000, y - 100_000, x + 150_000, y + 100_000)
+    flow = shapely.LineString([(x, y - 99_000), (x, y + 99_000)])
+    shelf = Region("shelf", water.buffer(1_000), crs, fjord=water, flowlines=(flow,))
+    front = shapely.LineString([(x - 151_000, y + 60_000), (x, y + 80_000), (x + 151_000, y + 60_000)])
+    fronts = table([6000]).assign(region="shelf").set_geometry([front], crs=crs)
+    areas = front_areas(fronts, shelf)
+    for row in areas.itertuples():
+        lonlat = shapely.transform(
+            shapely.segmentize(row.geometry, 500.0), lambda xy: np.column_stack(pyproj.Proj(crs)(*xy.T, inverse=True))
+        )
+        true = abs(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(lonlat)[0])
+        assert row.area_m2 == pytest.approx(true, rel=1e-5)
+
+
 def test_fronts_that_do_not_close_or_count_are_left_out():
     assert front_areas(table([(6000, 0, 4000)]), REGION).empty
     assert front_areas(table([6000], status="review"), REGION).empty
