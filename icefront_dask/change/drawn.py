@@ -77,7 +77,9 @@ def draw_flowline(
     return _even(LineString([*before, *stream, *after]))
 
 
-def draw_box(flowline: LineString, fjord: Any, fronts: Any = None, *, share: float = 0.5) -> Polygon:
+def draw_box(
+    flowline: LineString, fjord: Any, fronts: Any = None, *, share: float = 0.5, width: float | None = None
+) -> Polygon:
     """Draw a straight box along a flowline round the fronts.
 
     Parameters
@@ -85,10 +87,14 @@ def draw_box(flowline: LineString, fjord: Any, fronts: Any = None, *, share: flo
     flowline : LineString
         Inland → sea.
     fjord : Polygon or MultiPolygon
+        Says how wide the box is; not needed where `width` does.
     fronts : sequence of LineString, optional
-        The box reaches a fjord's width beyond them at both ends; without any it is as long as the flowline.
+        The box reaches a fjord's width beyond them at both ends (its own width without a fjord); without any it
+        is as long as the flowline.
     share : float
         Its width as a share of the fjord's.
+    width : float, optional
+        Its width, metres of the map.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def draw_box(flowline: LineString, fjord: Any, fronts: Any = None, *, share: flo
     InputError
         If the flowline does not cross the fjord.
     """
-    across = fjord_width(flowline, fjord)
+    across = width if fjord is None else fjord_width(flowline, fjord)
     if across is None:
         raise InputError("the flowline does not cross the fjord; check that both belong together and share a CRS")
     lines = [] if fronts is None else [line for line in fronts if line is not None]
@@ -112,7 +118,7 @@ def draw_box(flowline: LineString, fjord: Any, fronts: Any = None, *, share: flo
         first, last = 0.0, flowline.length
     a, b = (np.array(flowline.interpolate(s).coords[0]) for s in (first, last))
     flow = (b - a) / np.hypot(*(b - a))
-    left = share * across / 2 * np.array([-flow[1], flow[0]])
+    left = (share * across if width is None else width) / 2 * np.array([-flow[1], flow[0]])
     return Polygon([a + left, a - left, b - left, b + left])
 
 

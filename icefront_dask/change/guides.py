@@ -60,7 +60,7 @@ def named_flowlines(
             warnings.warn(
                 f"flowline {name!r} runs towards the ice sheet's interior, but flowlines run from inland to "
                 "sea: retreat would be called advance; if it was digitised from the sea, pass "
-                "flowline_direction='sea-to-inland'",
+                "flowline_direction='sea-to-inland' (--flowline-direction sea-to-inland)",
                 stacklevel=4,
             )
     return checked

@@ -12,6 +12,7 @@ import pyproj
 import shapely
 
 from icefront_dask.change.dates import dates_of
+from icefront_dask.change.ground import Ground
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.errors import InputError
 from icefront_dask.fronts.status import Status
@@ -150,11 +151,23 @@ def _working_crs(fronts: Any) -> str:
         raise InputError("the fronts have no CRS; set it with .set_crs(…), for example 'EPSG:3413'")
     crs = pyproj.CRS.from_user_input(fronts.crs)
     metres = {axis.unit_name for axis in crs.axis_info} == {"metre"}
-    if crs.is_projected and metres:
+    if crs.is_projected and metres and _conformal(str(crs.to_wkt()), fronts):
         authority = crs.to_authority(min_confidence=70)
         return ":".join(authority) if authority else str(crs.to_wkt())
     west, south, east, north = fronts.to_crs("OGC:CRS84").total_bounds if len(fronts) else (0, 70, 0, 70)
     return str(working_crs(float(west + east) / 2, float(south + north) / 2))
+
+
+def _conformal(crs: str, fronts: Any) -> bool:
+    """Return whether a length has one scale where the fronts lie; a map of equal areas has none."""
+    if not len(fronts):
+        return True
+    west, south, east, north = fronts.total_bounds
+    try:
+        Ground(crs).point_scale(((west + east) / 2, (south + north) / 2))
+    except InputError:
+        return False
+    return True
 
 
 def _columns(fronts: Any, dates: pd.Series) -> pd.DataFrame:

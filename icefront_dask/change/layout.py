@@ -198,9 +198,8 @@ def build_layout(
     if not lines and box is None and fjord is not None and (line := draw_flowline(fjord, crs=crs)) is not None:
         lines, drawn = {"0": check_flowline(line)}, True
     polygon = given_box(box, region, crs, given_in)
-    if polygon is None and lines and fjord is not None and "rectilinear-box" in (methods or ()):
-        record = None if fronts is None else fronts.geometry
-        polygon, drawn = draw_box(next(iter(lines.values())), fjord, record, share=settings["box_fjord_share"]), True
+    if polygon is None and lines and "rectilinear-box" in (methods or ()) and (fjord, width_m) != (None, None):
+        polygon, drawn = _drawn_box(next(iter(lines.values())), fjord, fronts, width_m, settings, ground), True
     has_reference = region is not None and region.reference_line is not None
     wanted, lacks = _methods(methods, has_box=polygon is not None, has_line=bool(lines), has_reference=has_reference)
     flowbox, inferred = None, False
@@ -283,6 +282,20 @@ def _rectilinear(
         return rectilinear_box(polygon, flowline=main), False
     box, evidence = box_by_evidence(polygon, fronts.geometry, fronts.table["datetime"], crs)
     return (box, True) if evidence.total else (None, False)
+
+
+def _drawn_box(
+    line: LineString,
+    fjord: Any,
+    fronts: DatedFronts | None,
+    width_m: float | None,
+    settings: Mapping[str, Any],
+    ground: Ground,
+) -> Any:
+    middle = shapely.get_coordinates(line.interpolate(0.5, normalized=True))
+    width = None if width_m is None else width_m * ground.point_scale(middle)
+    record = None if fronts is None else fronts.geometry
+    return draw_box(line, fjord, record, share=settings["box_fjord_share"], width=width)
 
 
 def _curvilinear(

@@ -99,7 +99,8 @@ def front_series(
     flowline_direction : {"inland-to-sea", "sea-to-inland"}
         How `flowlines` were digitised.
     width_m : float, optional
-        Width of the curvilinear box; half the fjord's width, or 3000 m, by default.
+        Width of the curvilinear box; half the fjord's width, or 3000 m, by default. A rectilinear box that nobody
+        gives is drawn along the flowline this wide.
     intersection : {"seaward", "landward", "all"}
         Which crossing of a flowline counts where a front crosses it several times; with ``all`` each has a
         row, numbered from the inland end in ``crossing``.

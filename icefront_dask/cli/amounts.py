@@ -14,7 +14,7 @@ from icefront_dask.cli.tables import check_ending, read_lines, read_series, read
 from icefront_dask.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -73,7 +73,9 @@ def areas(
 
 
 def aggregate(
-    series: Annotated[Path, typer.Argument(help="series.parquet of a run, or what `icefront series` wrote.")],
+    series: Annotated[
+        list[Path], typer.Argument(help="series.parquet of a run, or what `icefront series` wrote; one or more.")
+    ],
     groups: Annotated[
         Path, typer.Option("--groups", help="CSV with the columns region and group, and width_m if it is known.")
     ],
@@ -86,6 +88,7 @@ def aggregate(
 
     \b
     Example:  icefront aggregate out/series.parquet --groups groups.csv --period annual --out east.csv
+              icefront aggregate helheim.csv fenris.csv --groups groups.csv --out east.csv
     """
     from icefront_dask.change import aggregate_regions, monthly_table
 
@@ -93,12 +96,13 @@ def aggregate(
     named = read_table(groups)
     if lacking := [name for name in ("region", "group") if name not in named]:
         raise InputError(f"{groups} lacks the column {', '.join(lacking)}; it says which region is of which group")
+    named = named.dropna(subset=["region", "group"])
     of = dict(zip(named["region"].astype(str), named["group"].astype(str), strict=True))
     widths = None
     if "width_m" in named:
         known = named[named["width_m"] > 0]
         widths = dict(zip(known["region"].astype(str), known["width_m"].astype(float), strict=True))
-    table = monthly_table(read_series(series), method=method, period=period.value)
+    table = monthly_table(_joined(series), method=method, period=period.value)
     joined = aggregate_regions(table, of, widths=widths).compute()
     rows = joined.to_dataframe().reset_index()
     write_table(rows, out)
@@ -118,7 +122,9 @@ def aggregate(
 
 
 def mass_change(
-    series: Annotated[Path, typer.Argument(help="series.parquet of a run, or what `icefront series` wrote.")],
+    series: Annotated[
+        list[Path], typer.Argument(help="series.parquet of a run, or what `icefront series` wrote; one or more.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Table to write: .parquet or .csv.")],
     thickness: Annotated[
         float | None, typer.Option("--thickness", help="Thickness of the ice at the front in metres, for all regions.")
@@ -147,7 +153,7 @@ def mass_change(
         given = (thickness, thickness_sigma)
     else:
         raise ConfigError("give the thickness of the ice by --thickness, or for each region by --thicknesses")
-    found = change_statistics(read_series(series), thickness_m=given)
+    found = change_statistics(_joined(series), thickness_m=given)
     columns = ["region", "method", "flowline", "n", "first_date", "last_date", "net_change_m", *_MASS, "reason"]
     found = found[[name for name in columns if name in found]]
     write_table(found, out)
@@ -166,6 +172,16 @@ def mass_change(
         },
         as_json=as_json,
     )
+
+
+def _joined(files: Sequence[Path]) -> pd.DataFrame:
+    import pandas as pd
+
+    tables = {file: read_series(file) for file in files}
+    for file, table in tables.items():
+        if "" in set(table["region"]) and len(tables) > 1:
+            raise InputError(f"{file} has positions without a region; name it by `icefront series --region NAME`")
+    return pd.concat(tables.values(), ignore_index=True)
 
 
 def _thicknesses(table: pd.DataFrame, path: Path) -> dict[str, tuple[float, float]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from icefront_dask.cli.given import FileCrs, SkipUndated, dated_lines, drawn, shapes, warnings_as_notes
 from icefront_dask.cli.options import AsJson, RegionName, RegionsFile, one_region
 from icefront_dask.cli.output import note, result
 from icefront_dask.cli.statistics import (
@@ -20,18 +21,12 @@ from icefront_dask.cli.statistics import (
 )
 from icefront_dask.cli.tables import (
     check_ending,
-    read_lines,
     read_series,
     read_table,
-    read_vector,
-    read_velocity,
     write_lines,
     write_table,
 )
 from icefront_dask.errors import ConfigError
-
-if TYPE_CHECKING:
-    import geopandas as gpd
 
 __all__ = ["compare_fronts", "review", "series"]
 
@@ -86,7 +81,9 @@ def series(
             "several times. Default: the first, second and fourth, where there are a box and a flowline.",
         ),
     ] = None,
-    width: Annotated[float | None, typer.Option("--width", help="Width of the curvilinear box in metres.")] = None,
+    width: Annotated[
+        float | None, typer.Option("--width", help="Width of curvilinear and drawn boxes in metres.")
+    ] = None,
     intersection: Annotated[
         Intersection, typer.Option("--intersection", help="Which crossing of a flowline counts.")
     ] = Intersection.SEAWARD,
@@ -103,6 +100,8 @@ def series(
         bool, typer.Option("--screens", help="AutoTerm's screens, too: rough lines, odd lengths, changes undone.")
     ] = False,
     date_column: Annotated[str | None, typer.Option("--date-column", help="Column of the dates.")] = None,
+    skip_undated: SkipUndated = False,
+    crs: FileCrs = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the series: .parquet or .csv.")] = None,
     matrix: Annotated[
         Path | None,
@@ -128,6 +127,7 @@ def series(
     \b
     Example:  icefront series fronts.parquet --regions regions.gpkg --region helheim --out series.csv
               icefront series lines.gpkg --flowline centreline.gpkg --method centreline --out series.csv
+              icefront series lines.gpkg --box box.gpkg --region moltke --projected --out series.csv
               icefront series lines.gpkg --fjord fjord.gpkg --basin basin.gpkg --out series.csv
               icefront series lines.gpkg --flowline centreline.gpkg --epoch 2000-08-15 --epoch 2020-08-15 \
                 --relative-length-out length.csv --out series.csv
@@ -138,30 +138,32 @@ def series(
 
     _check_pair(product, product_out)
     check_listings(epoch, epochs_out, events_out, relative_length_out)
-    lines = read_lines(fronts, region)
     place = None if regions is None else one_region(regions, region)
+    name = region if place is None else place.name
+    lines = dated_lines(fronts, name, crs=crs, date_column=date_column, skip_undated=skip_undated)
     guides: dict[str, Any] = {
-        "flowlines": None if flowline is None else read_vector(flowline),
-        "box": None if box is None else read_vector(box),
+        "flowlines": None if flowline is None else shapes(flowline, crs),
+        "box": None if box is None else shapes(box, crs),
         "flowline_direction": flowline_direction.value,
     }
     if fjord is not None:
-        guides |= _drawn(lines, fjord, basin, velocity, guides)
+        guides |= drawn(lines, fjord, basin, velocity, guides)
     elif basin is not None or velocity is not None:
         raise ConfigError("--basin and --velocity say how to draw a flowline in a fjord; give --fjord too")
     common: dict[str, Any] = {"true_scale": not projected, "date_column": date_column, "width_m": width}
-    found = front_series(
-        lines,
-        place,
-        methods=method,
-        intersection=intersection.value,
-        extrapolate=extrapolate,
-        uncertainty_m=uncertainty,
-        v_max_m_per_day=v_max,
-        check=not no_check,
-        **guides,
-        **common,
-    )
+    with warnings_as_notes():
+        found = front_series(
+            lines,
+            place,
+            methods=method,
+            intersection=intersection.value,
+            extrapolate=extrapolate,
+            uncertainty_m=uncertainty,
+            v_max_m_per_day=v_max,
+            check=not no_check,
+            **guides,
+            **common,
+        )
     if screens:
         found = autoterm_screens(found, lines, place, date_column=date_column)
     summary = change_statistics(found)
@@ -225,6 +227,8 @@ def compare_fronts(
     ] = False,
     projected: Annotated[bool, typer.Option("--projected", help="Metres of the map, not of the ground.")] = False,
     date_column: Annotated[str | None, typer.Option("--date-column", help="Column of our dates.")] = None,
+    skip_undated: SkipUndated = False,
+    crs: FileCrs = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the pairs: .parquet or .csv.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Write a figure: .svg.")] = None,
     as_json: AsJson = False,
@@ -238,9 +242,11 @@ def compare_fronts(
     from icefront_dask import change
 
     described = change.read_schema(schema)
-    lines, place = read_lines(ours, region), None if regions is None else one_region(regions, region)
+    place = None if regions is None else one_region(regions, region)
+    name = region if place is None else place.name
+    lines = dated_lines(ours, name, crs=crs, date_column=date_column, skip_undated=skip_undated)
     guides: dict[str, Any] = {
-        "flowlines": None if flowline is None else read_vector(flowline),
+        "flowlines": None if flowline is None else shapes(flowline, crs),
         "flowline_direction": flowline_direction.value,
         "true_scale": not projected,
         "date_column": date_column,
@@ -248,14 +254,15 @@ def compare_fronts(
     for path, endings in ((out, (".parquet", ".csv")), (plot, (".svg",))):
         if path is not None:
             check_ending(path, *endings)
-    other = read_table(reference) if "position_m" in described["columns"] else read_vector(reference)
+    other = read_table(reference) if "position_m" in described["columns"] else shapes(reference, crs)
     theirs = change.read_reference(other, described)
     if glacier is not None:
         if "glacier" not in theirs:
             raise ConfigError(f"the schema {described['title']} names no glaciers; leave out --glacier")
         theirs = theirs[theirs["glacier"].astype(str) == glacier]
     if "position_m" in theirs:
-        found = change.front_series(lines, place, methods=["centreline"], **guides)
+        with warnings_as_notes():
+            found = change.front_series(lines, place, methods=["centreline"], **guides)
         pairs, summary = change.compare_positions(found, theirs, max_days=days, seaward=not landward)
         result_values: dict[str, Any] = summary
         if plot is not None:
@@ -263,7 +270,8 @@ def compare_fronts(
     else:
         if landward:
             raise ConfigError("--landward is about a table of positions; lines need no direction")
-        compared = change.compare_fronts(lines, theirs, place, max_days=days, **guides)
+        with warnings_as_notes():
+            compared = change.compare_fronts(lines, theirs, place, max_days=days, **guides)
         pairs = compared.pairs
         result_values = compared.summary | {
             "by_sensor": compared.by_sensor.set_index("sensor").to_dict("index"),
@@ -344,32 +352,3 @@ def review(
         {"region": place.name, "for_review": len(queue), "verdicts": outcome, "judged": judged, "page": out},
         as_json=as_json,
     )
-
-
-def _drawn(
-    lines: gpd.GeoDataFrame, fjord: Path, basin: Path | None, velocity: Path | None, guides: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the flowline and the box that the user has not given, drawn."""
-    import geopandas as gpd
-
-    from icefront_dask.change import draw_box, draw_flowline
-
-    crs = lines.crs
-    if crs is None or not crs.is_projected:
-        raise ConfigError("a flowline is drawn in the fronts' own CRS, which must be a projected one; reproject them")
-    water = read_vector(fjord).to_crs(crs).union_all()
-    given = guides["flowlines"]
-    if given is None:
-        ice = None if basin is None else read_vector(basin).to_crs(crs).union_all()
-        field = None if velocity is None else read_velocity(velocity, crs)
-        line = draw_flowline(water, basin=ice, velocity=field, crs=crs.to_string())
-        if line is None:
-            raise ConfigError("nothing says which end of the fjord is inland; give --basin or --velocity")
-        guides = guides | {
-            "flowlines": gpd.GeoDataFrame(geometry=[line], crs=crs),
-            "flowline_direction": "inland-to-sea",
-        }
-    if guides["box"] is None:
-        flow = guides["flowlines"].to_crs(crs).geometry.iloc[0]
-        guides = guides | {"box": gpd.GeoDataFrame(geometry=[draw_box(flow, water, list(lines.geometry))], crs=crs)}
-    return guides

@@ -231,7 +231,6 @@ def test_any_name_of_the_date(column):
         (lambda t: pd.DataFrame(t.drop(columns="geometry")), "must be a GeoDataFrame"),
         (lambda t: t.set_geometry([Point(0, 0)] * 4, crs="EPSG:3413"), "must be a line"),
         (lambda t: t.assign(region=["a", "b", "a", "b"]), "2 regions"),
-        (lambda t: t.set_crs("EPSG:6931", allow_override=True), "not conformal"),
     ],
 )
 def test_tables_that_cannot_be_used(change, message):
@@ -239,11 +238,26 @@ def test_tables_that_cannot_be_used(change, message):
         front_series(change(simple()), **PLACES)
 
 
+def test_fronts_on_a_map_of_equal_areas_are_measured_on_a_conformal_one():
+    """EASE-Grid 2.0 and EPSG:3413: the ground is the same."""
+    for crs in ("EPSG:6931", "EPSG:3573"):
+        places = {name: gpd.GeoSeries([shape], crs="EPSG:3413") for name, shape in PLACES.items()}
+        moved = front_series(simple().to_crs(crs), **places)
+        here = front_series(simple(), **places)
+        np.testing.assert_allclose(moved["position_m"], here["position_m"], atol=1.0)
+        bare = front_series(simple().to_crs(crs), **{name: series.to_crs(crs)[0] for name, series in places.items()})
+        np.testing.assert_allclose(bare["change_m"], here["change_m"], atol=1.0)
+
+
 def test_methods_that_lack_something():
     with pytest.raises(InputError, match="needs a flowline or box"):
         front_series(simple())
     with pytest.raises(InputError, match="rectilinear-box needs a box"):
         front_series(simple(), methods=["rectilinear-box"], flowlines=straight_flowline())
+    drawn = front_series(simple(), methods=["rectilinear-box"], flowlines=straight_flowline(), width_m=3_000.0)
+    assert drawn["width_m"].to_numpy() == pytest.approx(3_000, rel=1e-3)
+    assert drawn["reason"].str.contains("guide_drawn").all()
+    assert drawn["change_m"].to_numpy()[1:] == pytest.approx(np.diff(POSITIONS) / drawn["scale_factor"][0], abs=0.5)
     with pytest.raises(InputError, match="unknown method bow"):
         front_series(simple(), methods=["bow"], **PLACES)
     with pytest.raises(InputError, match="does not cross the box"):
