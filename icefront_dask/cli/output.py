@@ -63,14 +63,15 @@ def _text(value: Any) -> str:
 def progress() -> Iterator[Report]:
     """Yield a function that is called with a stage's name, what is done, and of how much.
 
-    On a terminal it draws bars on stderr, elsewhere it says once which stage begins.
+    On a terminal it draws bars on stderr, elsewhere it says when a stage begins, and each quarter of it.
     """
     if not sys.stderr.isatty():
-        begun: set[str] = set()
+        quarters: dict[str, int] = {}
 
         def say(stage: str, done: int, total: int) -> None:
-            if stage not in begun:
-                begun.add(stage)
+            quarter = 4 * done // total if total > 1 else 0
+            if stage not in quarters or quarter > quarters[stage]:
+                quarters[stage] = quarter
                 note(f"{stage}: {done} of {total} done" if total > 1 else stage)
 
         yield say

@@ -20,7 +20,7 @@ from icefront_dask.score.perturb import PERTURBATIONS
 from icefront_dask.score.sides import ocean_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from icefront_dask.runs.image_file import Image
@@ -61,9 +61,9 @@ def robustness(
     -------
     table : DataFrame
         One row a change, the plain images first: ``change``, ``images`` (it could be made on), ``without_front``,
-        ``mean_px`` and ``median_px`` (over all pixels), ``ratio``: of the images' mean errors to the plain ones, over
-        the images where both have a front; ``bound`` of that ratio; ``holds``: within it, and no more images without
-        a front than the plain ones.
+        ``guessed`` (lines where no front was seen), ``mean_px`` and ``median_px`` (over all pixels), ``ratio``: of
+        the images' mean errors to the plain ones, over the images where both have a front; ``bound`` of that ratio;
+        ``holds``: within it, and no more images without a front than the plain ones.
     scores : dict of str to Scores
 
     Raises
@@ -95,7 +95,7 @@ def robustness(
         for name, found in fronts.items()
         if found
     }
-    rows = [_row(name, scores.get(name), scores[PLAIN]) for name in fronts]
+    rows = [_row(name, scores.get(name), scores[PLAIN], fronts[name].values()) for name in fronts]
     return pd.DataFrame(rows), scores
 
 
@@ -129,13 +129,14 @@ def _kept(front: ImageFront) -> ImageFront:
     return replace(front, outputs=None)
 
 
-def _row(name: str, found: Scores | None, plain: Scores) -> dict[str, object]:
+def _row(name: str, found: Scores | None, plain: Scores, fronts: Iterable[ImageFront]) -> dict[str, object]:
     if found is None:
-        return {"change": name, "images": 0, "without_front": 0, "bound": PERTURBATIONS[name].bound}
+        return {"change": name, "images": 0, "without_front": 0, "guessed": 0, "bound": PERTURBATIONS[name].bound}
     row: dict[str, object] = {
         "change": name,
         "images": found.pooled["images"],
         "without_front": found.pooled["without_front"],
+        "guessed": sum(front.guessed for front in fronts),
         "mean_px": found.pooled["mean_px"],
         "median_px": found.pooled["median_px"],
     }

@@ -96,10 +96,10 @@ def score_folder(
         if sample is not None:
             overlaps[name] = overlaps_of(sample, layout, front.outputs)
         fronts[name] = replace(front, outputs=None)
+        if lines is not None:
+            write_lines(Path(lines), {name: fronts[name]})
         if report is not None:
             report("images", number, len(files))
-    if lines is not None:
-        write_lines(Path(lines), fronts)
     if not len(dataset):
         return None, fronts
     scores = scores_of(fronts, dataset)
