@@ -22,14 +22,15 @@ _STRIPE_PX = 16
 _SOLID_PX, _SOLID_SHARE = 5, 0.005  # of one value: farther from its edge, and more of the image, than ground ever is
 _DARKEST = 0.05  # share of the other pixels that may be darker than such a value
 _VALUES = 3  # most frequent values of the rim that are looked at
-_STRAIGHT = 0.6  # of what lies along an edge is scene, where the scene ends
+# Pixels along an edge, and how much of them is scene where the scene ends; snow that saturates has an edge, too.
+_STRAIGHT, _SHARP = (3, 0.6), (1, 0.9)
 
 
 def without_data(raw: npt.NDArray[Any]) -> Mask:
     """Return where a band that states no nodata value holds none (H, W).
 
-    These are -9999, -32768, what is not finite or beyond 1e30, and, of 0 and of a dark value that fills a solid piece
-    of the rim, what lies beyond the scene (:func:`beyond_the_scene`).
+    These are -9999, -32768, what is not finite or beyond 1e30, and, of 0 and of a very dark or the brightest value that
+    fills a solid piece of the rim, what lies beyond the scene (:func:`beyond_the_scene`).
     """
     missing = np.isin(raw, _FILL)
     if raw.dtype.kind == "f":
@@ -39,7 +40,12 @@ def without_data(raw: npt.NDArray[Any]) -> Mask:
     missing |= beyond_the_scene(raw == 0)
     for value in frequent[frequent != 0]:
         same = raw == value
-        if _solid(same) and value < np.quantile(raw[~(same | missing)], _DARKEST):
+        if same.all() or not _solid(same):
+            continue
+        rest = raw[~(same | missing)]
+        if value > rest.max():
+            missing |= beyond_the_scene(same, stripes=False, edge=_SHARP)
+        elif value < np.quantile(rest, _DARKEST):
             missing |= beyond_the_scene(same, stripes=False)
     return missing
 
@@ -50,7 +56,7 @@ def _solid(mask: Mask) -> bool:
     return bool(distance_transform_edt(np.pad(mask, _SOLID_PX, mode="edge")).max() > _SOLID_PX)
 
 
-def beyond_the_scene(fill: Mask, *, stripes: bool = True) -> Mask:
+def beyond_the_scene(fill: Mask, *, stripes: bool = True, edge: tuple[int, float] = _STRAIGHT) -> Mask:
     """Return where a value that may stand for no data does so (H, W).
 
     What does reaches the rim. It lies outside the convex hull of the rest and follows it closely, as a scene ends in
@@ -63,6 +69,8 @@ def beyond_the_scene(fill: Mask, *, stripes: bool = True) -> Mask:
         Where the image has the value.
     stripes : bool
         Whether it may stand in stripes, too.
+    edge : (int, float)
+        Pixels along its edge that are looked at, and the share of them that must be scene.
     """
     parts, _ = label(fill)
     rim = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
@@ -72,7 +80,8 @@ def beyond_the_scene(fill: Mask, *, stripes: bool = True) -> Mask:
         return candidate
     hull = _hull(scene == np.bincount(scene[scene > 0]).argmax())
     outside, count = label(candidate & ~hull)
-    straight = np.array([_followed(outside == one, candidate) >= _STRAIGHT for one in range(1, count + 1)], dtype=bool)
+    reach, least = edge
+    straight = np.array([_followed(outside == n, candidate, reach) >= least for n in range(1, count + 1)], dtype=bool)
     ends = np.isin(outside, np.flatnonzero(straight) + 1)
     ground = candidate & ~hull & ~ends
     inside, count = label(candidate & hull)
@@ -84,9 +93,9 @@ def beyond_the_scene(fill: Mask, *, stripes: bool = True) -> Mask:
     return ends | np.isin(inside, pieces[(width <= _STRIPE_PX / 2) & (beside == 0)])
 
 
-def _followed(piece: Mask, candidate: Mask) -> float:
+def _followed(piece: Mask, candidate: Mask, reach: int) -> float:
     """Return how much of what lies along a piece outside the hull is scene, not more of the same value inside."""
-    ring = binary_dilation(piece, np.ones((3, 3), bool), iterations=3) & ~piece
+    ring = binary_dilation(piece, np.ones((3, 3), bool), iterations=reach) & ~piece
     return float(mean(~candidate, ring, 1)) if ring.any() else 1.0
 
 

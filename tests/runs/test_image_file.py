@@ -46,6 +46,19 @@ def test_a_grey_wedge_is_no_data_and_what_saturates_is(value):
     assert without_data(np.where(OPEN_SEA, 2, grey).astype(np.uint8))[OPEN_SEA & ~WEDGE].mean() < 0.02
 
 
+@pytest.mark.parametrize("angle", [0.0, 0.07, 0.3, 1.0, -0.6])
+def test_a_white_wedge_is_no_data_and_snow_that_saturates_is(angle):
+    noise = np.random.default_rng(2).normal(0, 9, ROWS.shape)
+    grey = np.clip(90 + 60 * np.sin(COLS / 15) + noise, 0, 255).astype(np.uint8)
+    wedge = ROWS - angle * (COLS - 80) > 90
+    found = without_data(np.where(wedge, 255, grey).astype(np.uint8))
+    assert found[wedge].mean() > 0.98
+    assert found[~wedge].mean() < 0.01
+    for front in (60 + 3 * np.sin(COLS / 12), 60 - 0.002 * (COLS - 80) ** 2 + 2 * np.sin(COLS / 5), FRONT):
+        ice = front < ROWS - angle * (COLS - 80)
+        assert without_data(np.where(ice, 255, grey).astype(np.uint8)).mean() < 0.01
+
+
 def test_zeros_inside_and_images_of_nothing():
     lake = (np.abs(ROWS - 60) < 20) & (np.abs(COLS - 80) < 20)
     assert not beyond_the_scene(lake).any()
