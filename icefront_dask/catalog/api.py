@@ -12,6 +12,7 @@ from pystac_client.stac_api_io import StacApiIO
 from shapely.geometry import mapping
 
 from icefront_dask.catalog.filters import to_text
+from icefront_dask.catalog.geometry import with_counterpart
 from icefront_dask.catalog.page import Page
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError
@@ -118,7 +119,7 @@ class Api:
             stac_io=self._io,
             limit=self._page_size,
             collections=list(collections) if collections else None,
-            intersects=mapping(geometry),
+            intersects=mapping(with_counterpart(geometry)),
             datetime=None if span is None else to_text(span),
             query=dict(query) if query and self._has_query else None,
         )

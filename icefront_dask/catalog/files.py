@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
+from icefront_dask.catalog.access import Access
 from icefront_dask.catalog.hrefs import check_href, is_url, resolve_href
 from icefront_dask.catalog.items import REQUIRED, Items, concatenated, open_table
 from icefront_dask.catalog.page import Page
+from icefront_dask.catalog.remote import RemoteStream, remote_file
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from icefront_dask.catalog.filters import Interval
     from icefront_dask.catalog.http import Http
 
-__all__ = ["Documents", "ParquetIndex"]
+__all__ = ["Documents", "ParquetIndex", "is_lines", "is_table"]
 
 _MAX_DEPTH = 32
 _ROWS = 1000  # a page
@@ -36,13 +39,18 @@ class ParquetIndex:
     """A stac-geoparquet file, however large: rows are read only where collection, time and footprint fit.
 
     One pass over a few columns finds the rows that may fit any of the regions which were announced; a second one
-    reads these rows.
+    reads these rows. Of a remote file only the parts are fetched that hold these columns and rows.
+
+    Parameters
+    ----------
+    source : str
+        Path or URL.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.base = str(path)
-        self.roots: tuple[Path, ...] = (path.resolve().parent,)
-        self._file = open_table(path)
+    def __init__(self, source: str) -> None:
+        self.base = source
+        self.roots: tuple[Path, ...] = () if is_url(source) else (Path(source).resolve().parent,)
+        self._file = open_table(source, _stream(source) if is_url(source) else None)
         self._found: tuple[Items, npt.NDArray[np.float64]] | None = None
         self._wanted: list[Any] = []
 
@@ -80,8 +88,7 @@ class ParquetIndex:
             keep &= _in_span(items.table["datetime"], span)
         shapely.prepare(geometry)
         rows = np.flatnonzero(keep)
-        plain = bounds[rows, 2] - bounds[rows, 0] < 180.0  # the others may cross ±180° without a split
-        rows = rows[~plain | shapely.intersects(geometry, items.take(rows).footprints)]
+        rows = rows[_across(bounds[rows]) | shapely.intersects(geometry, items.take(rows).footprints)]
         found = items.take(rows)
         if not query and (span is None or timed):
             yield Page([], table=(found, self.base))
@@ -108,10 +115,24 @@ class ParquetIndex:
         return self._found
 
 
+def _stream(url: str) -> RemoteStream:
+    """Return a file that the user has named himself, wherever it is."""
+    access = Access.resolve()
+    if url.startswith(("https://", "http://")):
+        access = dataclasses.replace(access, allow_hosts=access.trusted(url))
+    return RemoteStream(remote_file(url, access, "catalogue"))
+
+
+def _across(bounds: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which boxes are empty, or of footprints that may cross ±180° without a split, or lie beyond."""
+    west, _, east, _ = bounds.T
+    return np.asarray(~((east - west < 180.0) & (west >= -180.0) & (east <= 180.0)), dtype=bool)
+
+
 def _near(bounds: npt.NDArray[np.float64], geometry: Any) -> npt.NDArray[np.bool_]:
     """Return which boxes meet a box of the geometry's parts; empty ones and those across ±180° always do."""
     west, south, east, north = bounds.T
-    near = ~(east - west < 180.0)
+    near = _across(bounds)
     for part in getattr(geometry, "geoms", [geometry]):
         left, low, right, high = part.bounds
         near |= (west <= right) & (east >= left) & (south <= high) & (north >= low)
@@ -150,8 +171,8 @@ class Documents:
 
     def _all(self) -> list[tuple[dict[str, Any], str]]:
         if self._items is None:
-            lines = Path(self.base).suffix in {".ndjson", ".jsonl", ".geojsonl"} and not is_url(self.base)
-            self._items = list(self._lines()) if lines else list(self._walk(self.base, set(), 0, self._root))
+            found = self._lines() if is_lines(self.base) else self._walk(self.base, set(), 0, self._root)
+            self._items = list(found)
         return self._items
 
     def announce(self, geometries: Sequence[Any]) -> None:
@@ -174,10 +195,9 @@ class Documents:
         yield Page([pair for pair in self._all() if not collections or pair[0].get("collection") in collections])
 
     def _lines(self) -> Iterator[tuple[dict[str, Any], str]]:
-        with Path(self.base).open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield from self._of(_parsed(line, f"line {number} of {self.base}"), self.base, set(), 0)
+        for number, line in enumerate(self._bytes(self.base).splitlines(), start=1):
+            if line.strip():
+                yield from self._of(_parsed(line, f"line {number} of {self.base}"), self.base, set(), 0)
 
     def _walk(
         self, place: str, seen: set[str], depth: int, document: Mapping[str, Any] | None = None
@@ -234,15 +254,32 @@ class Documents:
         return target
 
     def _read(self, place: str) -> dict[str, Any]:
+        return _parsed(self._bytes(place), place)
+
+    def _bytes(self, place: str) -> bytes:
         if is_url(place):
-            return _parsed(self._http.request("GET", check_href(place, allow_hosts=self._http.allowed)).content, place)
+            return self._http.request("GET", check_href(place, allow_hosts=self._http.allowed)).content
         path = Path(place)
         if not path.is_file():
             raise CatalogError(f"there is no file {place}; check the path")
-        return _parsed(path.read_bytes(), place)
+        return path.read_bytes()
 
 
-def _parsed(text: str | bytes, place: str) -> dict[str, Any]:
+def is_table(source: str) -> bool:
+    """Return whether a path or URL names stac-geoparquet."""
+    return _suffix(source) in {".parquet", ".geoparquet"}
+
+
+def is_lines(source: str) -> bool:
+    """Return whether a path or URL names newline-delimited items."""
+    return _suffix(source) in {".ndjson", ".jsonl", ".geojsonl"}
+
+
+def _suffix(source: str) -> str:
+    return PurePosixPath(urlsplit(source).path if is_url(source) else source).suffix.lower()
+
+
+def _parsed(text: bytes, place: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -56,7 +56,7 @@ def search(
     ----------
     source : str or path
         A known provider (``planetary-computer``, see ``icefront providers``), a STAC API (URL of its landing
-        page), a stac-geoparquet file (``.parquet``), a static catalogue (file or URL), an item or ItemCollection
+        page), or by path or URL a stac-geoparquet file (``.parquet``), a static catalogue, an item or ItemCollection
         (``.json``), or newline-delimited items (``.ndjson``).
     regions : Region or sequence of Region
         Where. The outline is searched in longitude and latitude, and each footprint is tested again in the
@@ -208,6 +208,10 @@ class _Search:
                 names.append(region.name)
 
     def _fits(self, item: Mapping[str, Any]) -> bool:
+        if item.get("id") in {None, ""}:
+            raise CatalogError(
+                f"an item of {item.get('collection') or 'the catalogue'} has no id; correct the catalogue"
+            )
         if self.collections and item.get("collection") not in self.collections:
             return False
         return (self.span is None or within(item, self.span)) and matches(item, self.query)
@@ -216,7 +220,7 @@ class _Search:
         """Return the item with absolute, unsigned hrefs of its rasters, and without links."""
         assets: dict[str, Any] = {}
         for key, asset in (item.get("assets") or {}).items():
-            if not isinstance(asset, dict) or "href" not in asset:
+            if not isinstance(asset, dict) or not asset.get("href"):
                 continue
             href = self._href(str(item.get("id")), key, asset, base)
             assets[key] = {**asset, "href": href}

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
     from icefront_dask.regions import Region
 
-__all__ = ["footprint_shares", "project_footprint", "query_geometry", "touches"]
+__all__ = ["footprint_shares", "project_footprint", "query_geometry", "touches", "with_counterpart"]
 
 _EARTH_RADIUS_M = 6_371_000.0
 _POLAR_CAP_M = 30_000.0  # regions nearer than this to a pole are searched with the whole cap
 _STEPS = 96  # edges of a query polygon, about
 _FOOTPRINT_STEP_DEG = 0.25
+_SCENE_M = 500_000.0  # longest side of a scene
+_DEGREE_M = 111_195.0
+_STRIP_DEG = 0.001
 
 
 def query_geometry(region: Region) -> Polygon | MultiPolygon:
@@ -51,6 +54,39 @@ def query_geometry(region: Region) -> Polygon | MultiPolygon:
     union = shapely.union_all(pieces)
     polygons = [Polygon(p.exterior) for p in getattr(union, "geoms", [union]) if p.geom_type == "Polygon"]
     return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
+
+
+def with_counterpart(geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
+    """Return a search geometry that also meets footprints which cross ±180° and state it the wrong way round.
+
+    A footprint from 178° to -178° that is not split is, in the plane of longitude and latitude, one round the rest of
+    the world: servers find it everywhere but where it is. Such footprints hold longitude 0, so that a strip there
+    finds them; what else lies there is left out by the check against the region.
+
+    Parameters
+    ----------
+    geometry : Polygon or MultiPolygon
+        Of :func:`query_geometry`.
+
+    Returns
+    -------
+    Polygon or MultiPolygon
+        The same, where no part is so near to ±180° that a scene over it could cross.
+    """
+    strips = []
+    for part in getattr(geometry, "geoms", [geometry]):
+        west, south, east, north = part.bounds
+        reach = _SCENE_M / (_DEGREE_M * max(math.cos(math.radians(max(abs(south), abs(north)))), 1e-3))
+        if max(-west, east) > 180.0 - min(reach, 90.0) and not west < 0 < east:
+            strips.append(box(-_STRIP_DEG, max(south, -90.0), _STRIP_DEG, min(north, 90.0)))
+    if not strips:
+        return geometry
+    return MultiPolygon([*getattr(geometry, "geoms", [geometry]), *_polygons_of(shapely.union_all(strips))])
+
+
+def _polygons_of(geometry: Any) -> list[Polygon]:
+    """Return the polygons that a geometry is made of."""
+    return [part for part in getattr(geometry, "geoms", [geometry]) if part.geom_type == "Polygon"]
 
 
 def _query_pieces(outline: Polygon, crs: str) -> list[Polygon]:
@@ -122,7 +158,9 @@ def project_footprint(footprint: Any, crs: str) -> Polygon | MultiPolygon | None
         if part.geom_type != "Polygon":
             continue
         lon, lat = shapely.get_coordinates(part.exterior).T
-        dense = _densified(np.unwrap(lon, period=360.0), lat)
+        # A band round a pole has no longitudes between; there is nothing to unwrap.
+        whole_turn = np.isin(lon, (-180.0, 180.0)).all()
+        dense = _densified(lon if whole_turn else np.unwrap(lon, period=360.0), lat)
         x, y = to_crs.transform(*dense)
         finite = np.isfinite(x) & np.isfinite(y)
         if np.count_nonzero(finite) >= 4:

@@ -22,7 +22,10 @@ SCHEMES = ("https", "http", "s3", "gs", "az")
 _STORES = ("s3", "gs", "az")  # whose "host" is the name of a bucket
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}")
 _MAX_CHARACTERS = 2048
-_SIGNATURES = {"sig", "signature", "x-amz-signature", "x-goog-signature", "x-oss-signature", "token"}
+_SIGNATURES = {
+    "sig", "signature", "x-amz-signature", "x-goog-signature", "x-oss-signature", "x-amz-security-token",
+    "token", "access_token", "api_key", "apikey", "api-key", "subscription-key", "jwt",
+}  # fmt: skip
 _VSI = re.compile(
     r"/vsi(curl|s3|gs|az|adls|oss|swift|zip|gzip|tar|7z|rar|mem|std|sub|sparse|crypt|cached|hdfs|webhdfs|pmtiles)",
     re.IGNORECASE,

@@ -157,6 +157,8 @@ class Items:
     def from_parquet(cls, path: str | Path) -> Items:
         """Read what :meth:`to_parquet` wrote; the round trip is exact.
 
+        Hrefs are taken as they are: a table of somebody else's goes through ``search()``, which checks them.
+
         Raises
         ------
         CatalogError
@@ -241,12 +243,12 @@ def sorted_table(table: pa.Table) -> pa.Table:
     return table.take(pc.sort_indices(table, sort_keys=keys)) if table.num_rows else table
 
 
-def open_table(path: Path) -> pq.ParquetFile:
-    """Open a stac-geoparquet file without reading its rows."""
-    if not path.exists():
+def open_table(path: str | Path, stream: Any = None) -> pq.ParquetFile:
+    """Open a stac-geoparquet file without reading its rows; `stream` reads a remote one in parts."""
+    if stream is None and not Path(path).exists():
         raise CatalogError(f"there is no file {path}; check the path")
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path) if stream is None else pq.ParquetFile(stream, pre_buffer=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise CatalogError(
             f"{path} is not a Parquet file ({str(error).splitlines()[0]}); give stac-geoparquet"
@@ -282,4 +284,6 @@ def _ready(item: dict[str, Any]) -> dict[str, Any]:
     ready = {**item, "properties": properties}
     if item.get("geometry") is None:
         ready |= {"geometry": {"type": "Polygon", "coordinates": []}, "bbox": [0.0, 0.0, 0.0, 0.0]}
+    elif not item.get("bbox"):
+        ready["bbox"] = list(shapely.geometry.shape(item["geometry"]).bounds)
     return ready

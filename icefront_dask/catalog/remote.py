@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from icefront_dask.catalog import sign
 from icefront_dask.catalog.failures import HttpError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from icefront_dask.catalog.access import Access
     from icefront_dask.catalog.http import Part
 
-__all__ = ["RemoteFile", "fetch", "forget_files", "remote_file"]
+__all__ = ["RemoteFile", "RemoteStream", "fetch", "forget_files", "remote_file"]
 
 _BLOCK = 2**15  # headers, tables of tiles and small tiles are read and kept in blocks of that many bytes
 _SMALL = 2  # a range that touches at most that many blocks counts as one of these
@@ -96,6 +97,39 @@ class RemoteFile:
             elif (self._total, self._version) != (part.total, part.version):
                 raise CatalogError(f"{self.href} has changed while it was read; read it again")
         return part.data
+
+
+class RemoteStream(io.RawIOBase):
+    """A remote file as Python's files are, for libraries that read by places."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        super().__init__()
+        self._file, self._position = file, 0
+
+    def readable(self) -> bool:
+        """Return true."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return true."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next reading begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position}.get(whence)
+        self._position = offset + (self._file.size() if start is None else start)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from the file; errors are those of :class:`RemoteFile`."""
+        data = self._file.at(self._position, len(buffer)) if len(buffer) else b""
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
 
 
 class _Files:

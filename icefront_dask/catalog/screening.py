@@ -10,6 +10,7 @@ import pandas as pd
 from icefront_dask.catalog.duplicates import duplicates
 from icefront_dask.catalog.geometry import footprint_shares
 from icefront_dask.catalog.items import REGIONS, Items
+from icefront_dask.catalog.wellformed import bands_of, number_of, well_formed
 from icefront_dask.config import section
 from icefront_dask.errors import (
     CatalogError,
@@ -131,6 +132,7 @@ def _judge(
 ) -> tuple[tuple[str, str] | None, str | None]:
     """Return why an item is left out, if it is, and its family, if that is known."""
     try:
+        item = well_formed(item)
         collection = collection_for(item, extra)
     except ConfigError as error:
         return ("unknown_collection", str(error)), None
@@ -138,7 +140,10 @@ def _judge(
         return ("not_georeferenced", str(error)), None
     except CatalogError as error:
         return ("unusable", str(error)), None
-    fault = _lacking(item, share, collection, variables) or _unsuited(item, share, settings, collection)
+    try:
+        fault = _lacking(item, share, collection, variables) or _unsuited(item, share, settings, collection)
+    except CatalogError as error:
+        fault = ("unusable", str(error))
     return fault, collection.family
 
 
@@ -170,10 +175,7 @@ def _lacking(
             "missing_asset",
             f"{name} has none of the variables {', '.join(wanted)}; its assets are {listed}",
         )
-    try:
-        collection.bands(item)
-    except CatalogError as error:
-        return "unusable", str(error)
+    bands_of(collection, item)
     return None
 
 
@@ -184,12 +186,11 @@ def _unsuited(
     properties = item.get("properties") or {}
     if share < settings["min_footprint_share"]:
         return "small_overlap", f"covers {100 * share:.1f} % of the grid"
-    cloud = properties.get("eo:cloud_cover")
-    if cloud is not None and float(cloud) > settings["max_cloud_cover"]:
-        return "cloud_cover", f"{float(cloud):.0f} % cloud"
-    sun = properties.get("view:sun_elevation")
-    if collection.family == "landsat" and sun is not None and float(sun) < settings["min_sun_elevation"]:
-        return "low_sun", f"sun {float(sun):.1f}° above the horizon"
+    cloud, sun = number_of(item, "eo:cloud_cover"), number_of(item, "view:sun_elevation")
+    if cloud is not None and cloud > settings["max_cloud_cover"]:
+        return "cloud_cover", f"{cloud:.0f} % cloud"
+    if collection.family == "landsat" and sun is not None and sun < settings["min_sun_elevation"]:
+        return "low_sun", f"sun {sun:.1f}° above the horizon"
     month = pd.to_datetime(str(properties.get("datetime") or properties.get("start_datetime")), utc=True).month
     if settings["months"] and month not in settings["months"]:
         return "season", f"taken in month {month}"

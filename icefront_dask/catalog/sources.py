@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from icefront_dask.catalog.api import Api
-from icefront_dask.catalog.files import Documents, ParquetIndex
+from icefront_dask.catalog.files import Documents, ParquetIndex, is_lines, is_table
 from icefront_dask.catalog.hrefs import check_href, is_url
 from icefront_dask.catalog.http import Http
 from icefront_dask.errors import CatalogError
@@ -57,9 +57,15 @@ def open_source(source: str) -> Source:
             path = path / "catalog.json"
         if not path.exists():
             raise CatalogError(f"there is no catalogue {path}; give the URL of a STAC API or the path of a file")
-        return ParquetIndex(path) if path.suffix in {".parquet", ".geoparquet"} else Documents(str(path), Http())
+        return ParquetIndex(str(path)) if is_table(str(path)) else Documents(str(path), Http())
+    if is_table(source):
+        return ParquetIndex(source)
     http = Http(named=[source])
+    if is_lines(source):
+        return Documents(source, http)
     response = http.request("GET", check_href(source, owner="catalogue", allow_hosts=http.allowed))
+    if response.url.rstrip("/") != source.rstrip("/"):
+        source = response.url  # it was sent on, to a host that was checked: links are relative to there, and stay there
     try:
         root = response.json()
         relations = {link.get("rel") for link in root.get("links") or ()}

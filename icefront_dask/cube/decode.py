@@ -221,8 +221,8 @@ def decode_sar(
     noise = np.zeros(shape, bool)
     co_seen = any(name not in cross for name in power)
     for name, band in power.items():
-        # NaN, 0 and the small negatives of some processors
-        empty = ~(band > 0) if zero_is_nodata else np.isnan(band)
+        # NaN, infinity, 0 and the small negatives of some processors
+        empty = ~((band > 0) & np.isfinite(band)) if zero_is_nodata else ~np.isfinite(band)
         outside = _blocks_of(empty)
         floor = empty & ~outside & (band >= 0) if name in cross and co_seen else np.zeros(shape, bool)
         rim = _dilate(outside, erosion_px) & ~empty if erosion_px else np.zeros(shape, bool)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
-from rasterio.enums import Interleaving
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.session import DummySession
 
@@ -216,6 +216,11 @@ def _check(dataset: Any, label: str, shown: str, access: Access, dtype: str | No
             f"{label}: {shown} claims {megapixels:.0f} megapixels, more than catalog.max_megapixels; leave the item "
             "out, or raise the setting"
         )
+    if found.startswith("complex"):
+        raise ReadError(
+            f"{label}: {shown} holds complex numbers, as single-look scenes do; only amplitude or power is read: "
+            "convert it or leave the item out"
+        )
     rows, columns = dataset.block_shapes[0]
     block = (
         rows * columns * np.dtype(found).itemsize * (dataset.count if dataset.interleaving == Interleaving.pixel else 1)
@@ -224,6 +229,12 @@ def _check(dataset: Any, label: str, shown: str, access: Access, dtype: str | No
         raise ReadError(
             f"{label}: {shown} has tiles or strips of {block / 2**20:.0f} MB, which are read as a whole; rewrite it as "
             "a cloud-optimised GeoTIFF or leave the item out"
+        )
+    bands = sum(colour != ColorInterp.alpha for colour in dataset.colorinterp)
+    if bands > 1:
+        raise ReadError(
+            f"{label}: {shown} has {bands} bands, and nothing says which is meant; write each into a file of its own "
+            "(gdal_translate -b 1 ...)"
         )
 
 

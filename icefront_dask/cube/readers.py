@@ -27,7 +27,7 @@ from odc.loader import (
     RioDriver,
     chunked_load,
 )
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 
 from icefront_dask.catalog.access import Access
 from icefront_dask.cube.gdal import gdal_env, open_gtiff
@@ -199,16 +199,21 @@ class _GTiffReader:
 
 
 def _paste(dataset: Any, roi: Any, out: npt.NDArray[Any], nodata: float | None, fill: float) -> None:
-    dataset.read(1, out=out, window=rasterio.windows.Window.from_slices(*roi))
+    window = rasterio.windows.Window.from_slices(*roi)
+    dataset.read(1, out=out, window=window)
     if nodata is not None:
         out[np.isnan(out) if np.isnan(nodata) else out == nodata] = fill
+    elif MaskFlags.per_dataset in dataset.mask_flag_enums[0]:  # a mask or an alpha band of the file's own
+        out[dataset.read_masks(1, window=window) == 0] = fill
 
 
 def _warp(dataset: Any, out: npt.NDArray[Any], grid: Any, nodata: float | None, request: BandRequest) -> None:
+    alpha = [index for index, colour in enumerate(dataset.colorinterp, start=1) if colour == ColorInterp.alpha]
     rasterio.warp.reproject(
         rasterio.band(dataset, 1),
         out,
         src_nodata=nodata,
+        src_alpha=alpha[0] if alpha and nodata is None else 0,
         dst_crs=str(grid.crs),
         dst_transform=grid.affine,
         dst_nodata=request.fill_value,

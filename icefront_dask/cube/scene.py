@@ -16,6 +16,7 @@ import shapely
 from icefront_dask.catalog.duplicates import baseline
 from icefront_dask.catalog.hrefs import check_local, is_url
 from icefront_dask.catalog.overpasses import overpasses, pass_of, track_of
+from icefront_dask.catalog.wellformed import bands_of, well_formed
 from icefront_dask.config import section
 from icefront_dask.errors import CatalogError, ConfigError, InputError, MissingAssetError, NoItemsError
 from icefront_dask.sensors import FAMILIES, SIGMA_M, VARIABLES, Band, collection_for
@@ -199,7 +200,7 @@ def scenes(
     if family is not None and family not in FAMILIES:
         raise InputError(f"family {family!r} is not one of {', '.join(FAMILIES)}")
     parsed = []
-    for item in _touching(sorted(item_dicts(items), key=lambda i: str(i.get("id"))), region):
+    for item in _touching(sorted(map(well_formed, item_dicts(items)), key=lambda i: str(i["id"])), region):
         collection = _over_ground(collection_for(item, extra_collections), region)
         if family in {None, collection.family}:
             parsed.append(_Parsed(item, collection, variables, _radar(collection, region)))
@@ -269,7 +270,7 @@ def _source(
         wanted = [name for name in variables if name in has]
         if not wanted:
             collection.bands(item, variables)  # raises, and names the assets
-    bands = collection.bands(item, wanted)
+    bands = bands_of(collection, item, wanted)
     hrefs = collection.quality_assets(item)
     for role in ("qa_pixel", "qa_radsat"):
         if getattr(collection, role) and role not in hrefs:

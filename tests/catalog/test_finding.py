@@ -24,21 +24,29 @@ from tests.catalog.builders import (
     stac,
 )
 from tests.catalog.stac_server import RESET, TRUNCATED, StacServer
+from tests.cube.server import serving
+
+KINDS = ("api", "api-get", "parquet", "parquet-http", "ndjson", "ndjson-http", "collection", "static", "static-http")
 
 
-@pytest.fixture(params=["api", "api-get", "parquet", "ndjson", "collection", "static", "static-http"])
+@pytest.fixture(params=KINDS)
 def source(request, quick, tmp_path):
     """The same thirteen items behind every kind of source."""
     items = archive()
     if request.param.startswith("api"):
         with StacServer(items, method="GET" if request.param.endswith("get") else "POST") as server:
             yield server.url
-    elif request.param == "parquet":
-        Items.from_dicts(items).to_parquet(tmp_path / "index.parquet")
-        yield tmp_path / "index.parquet"
-    elif request.param == "ndjson":
-        (tmp_path / "items.ndjson").write_text("\n".join(json.dumps(i) for i in items) + "\n\n")
-        yield str(tmp_path / "items.ndjson")
+    elif request.param.startswith(("parquet", "ndjson")):
+        name = "index.parquet" if request.param.startswith("parquet") else "items.ndjson"
+        if name == "index.parquet":
+            Items.from_dicts(items).to_parquet(tmp_path / name)
+        else:
+            (tmp_path / name).write_text("\n".join(json.dumps(i) for i in items) + "\n\n")
+        if request.param.endswith("http"):
+            with serving(tmp_path) as server:
+                yield f"{server.url}/{name}"
+        else:
+            yield tmp_path / name
     elif request.param == "collection":
         (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
         yield tmp_path / "items.json"

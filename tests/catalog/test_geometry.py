@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from icefront_dask.catalog.geometry import footprint_shares, project_footprint, query_geometry, touches
+from icefront_dask.catalog import Items, search
+from icefront_dask.catalog.geometry import (
+    footprint_shares,
+    project_footprint,
+    query_geometry,
+    touches,
+    with_counterpart,
+)
 from icefront_dask.regions import Region
+from tests.catalog.builders import rtc
 
 
 def region(outline, crs):
@@ -134,12 +142,41 @@ def test_footprints_against_helheim(footprint, expected):
         (MultiPolygon([box(178, -80, 180, -78), box(-180, -80, -178, -78)]), True),
         (Polygon([(178, -80), (182, -80), (182, -78), (178, -78)]), True),
         (Polygon([(lon, -60) for lon in range(-180, 180, 20)]), True),  # round the pole
+        (Polygon([(-182, -80), (-178, -80), (-178, -78), (-182, -78)]), True),  # beyond -180°
+        (Polygon([(178, -80), (181, -80), (181, -78), (178, -78)]), True),
+        (box(-180, -90, 180, -60), True),  # the whole cap, by its corners
+        (box(-180, -70, 180, -60), False),
         (Polygon([(0, -80), (4, -80), (4, -78), (0, -78)]), False),
         (box(178, 78, 180, 80), False),
     ],
 )
-def test_footprints_against_the_ross_shelf(footprint, expected):
+def test_footprints_against_the_ross_shelf(tmp_path, footprint, expected):
     assert touches([footprint], ROSS).tolist() == [expected]
+    items = [rtc("2018-06-02", footprint), rtc("2018-06-06", box(-180, -80, -178, -79), name="there")]
+    Items.from_dicts(items).to_parquet(tmp_path / "index.parquet")
+    assert len(search(tmp_path / "index.parquet", ROSS)) == 1 + expected
+
+
+CHUKCHI = region(box(500_000, 7_650_000, 560_000, 7_700_000), "EPSG:32660")  # at 177° E
+
+
+@pytest.mark.parametrize(("place", "strips"), [(ROSS, 1), (CHUKCHI, 1), (HELHEIM, 0)])
+def test_footprints_stated_the_wrong_way_round_meet_a_counterpart(place, strips):
+    geometry = query_geometry(place)
+    wider = with_counterpart(geometry)
+    assert shapely.covers(wider, geometry)
+    assert len(getattr(wider, "geoms", [wider])) - len(getattr(geometry, "geoms", [geometry])) == strips
+    assert wider.is_valid
+    _, south, _, north = geometry.bounds
+    wrong = box(-178, south + 0.1, 178, north - 0.1)  # what a plane makes of a scene from 178° to -178°
+    assert not strips or shapely.intersects(wider, wrong)
+    assert wider.area - geometry.area <= 0.002 * (north - south) + 1e-9
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:3031"])
+def test_a_search_round_a_pole_needs_no_counterpart(crs):
+    geometry = query_geometry(region(box(-300_000, -200_000, 100_000, 200_000), crs))
+    assert with_counterpart(geometry).equals(geometry)
 
 
 def test_shares_agree_with_the_projected_areas():

@@ -26,6 +26,7 @@ class FileServer(QuietServer):
         self.failures: list[int] = []
         self.log: list[tuple[str, int]] = []
         self.agents: set[str] = set()
+        self.sent = 0
 
     @property
     def url(self) -> str:
@@ -60,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
                 headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
                 status, data = 206, data[first : last + 1]
         self.server.log.append((parts.path, status))
+        self.server.sent += len(data)
         self.server.agents.add(self.headers.get("User-Agent", ""))
         self.send_response(status)
         self.send_header("Accept-Ranges", "bytes")

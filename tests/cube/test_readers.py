@@ -211,6 +211,72 @@ def test_a_truncated_cog_is_a_read_error_that_names_it(tmp_path, rng, name):
         get_reader(name).read([request(href)], grid)
 
 
+@pytest.mark.parametrize("compress", ["deflate", "zstd", "lerc", "none"])
+def test_wherever_a_cog_ends_its_pixels_are_right_or_an_error(tmp_path, rng, compress):
+    grid = builders.utm_grid(32624, 400, 20)
+    whole = tmp_path / "whole.tif"
+    profile = {"crs": "EPSG:32624", "transform": grid.affine, "width": 400, "height": 400, "count": 1}
+    with rasterio.open(
+        whole, "w", driver="COG", dtype="float32", compress=compress, blocksize=128, **profile
+    ) as dataset:
+        dataset.write(builders.speckle(rng, (400, 400)), 1)
+    content = whole.read_bytes()
+    wanted = grid[100:300, 50:200]
+    grids = [wanted, wanted.zoom_out(3)]
+    expected = [get_reader("odc").read([request(str(whole))], g)["hh"] for g in grids]
+    cuts = rng.integers(1, len(content), 24)
+    failed = 0
+    for number, cut in enumerate(cuts):
+        path = tmp_path / f"{number}.tif"
+        path.write_bytes(content[:cut])
+        for g, pixels in zip(grids, expected, strict=True):
+            try:
+                got = get_reader("odc").read([request(str(path))], g)["hh"]
+            except ReadError:
+                failed += 1
+            else:
+                np.testing.assert_array_equal(got, pixels)
+    assert failed > 12
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("kind", ["mask", "alpha"])
+@pytest.mark.parametrize("resolution", [20, 40])
+def test_a_mask_of_the_file_s_own_counts(tmp_path, name, kind, resolution):
+    grid = builders.utm_grid(32624, 200, 20)
+    profile = {"driver": "GTiff", "dtype": "uint8", "crs": "EPSG:32624", "transform": grid.affine}
+    mask = np.full((200, 200), 255, "uint8")
+    mask[:, :80] = 0
+    path = tmp_path / "a.tif"
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(
+        path, "w", width=200, height=200, count=2 if kind == "alpha" else 1, **profile,
+        **({"photometric": "MINISBLACK", "alpha": "yes"} if kind == "alpha" else {}),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.full((200, 200), 7, "uint8"), 1)
+        if kind == "alpha":
+            dataset.write(mask, 2)
+        else:
+            dataset.write_mask(mask)
+    got = get_reader(name).read([request(str(path))], grid.zoom_out(resolution / 20))["hh"]
+    columns = 80 * 20 // resolution
+    assert np.isnan(got[:, :columns]).all()
+    assert (got[:, columns:] == 7).all()
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("count", "dtype", "message"),
+    [(2, "float32", "has 2 bands, and nothing says which"), (1, "complex64", "holds complex numbers")],
+)
+def test_a_file_that_does_not_hold_one_band_of_numbers(tmp_path, name, count, dtype, message):
+    grid = builders.utm_grid(32624, 40, 20)
+    profile = {"driver": "GTiff", "dtype": dtype, "crs": "EPSG:32624", "transform": grid.affine}
+    with rasterio.open(tmp_path / "a.tif", "w", width=40, height=40, count=count, **profile) as dataset:
+        dataset.write(np.ones((count, 40, 40), dtype))
+    with pytest.raises(ReadError, match=rf"item 'x', asset 'hh': .*a\.tif {message}"):
+        get_reader(name).read([request(str(tmp_path / "a.tif"))], grid)
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_a_missing_file_and_garbage_are_read_errors(tmp_path, name):
     grid = builders.utm_grid(32624, 40, 20)
