@@ -100,7 +100,7 @@ def _layers(name: str, engine: Any, tile: np.ndarray, rounds: int) -> dict[str, 
     request = compiled.create_infer_request()
     seconds: dict[str, list[float]] = defaultdict(lambda: [0.0] * rounds)
     for number in range(-1, rounds):
-        request.infer([np.ascontiguousarray(tile)])
+        request.infer([engine.shown(tile)])
         for node in request.profiling_info if number >= 0 else ():
             seconds[_group(node.node_name)][number] += node.real_time.total_seconds()
     gflop = _gflop(network, tile)

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch.utils.flop_counter import FlopCounterMode
 
 from icefront_dask.models import registry
+from icefront_dask.models.inputs import input_channels
 from icefront_dask.models.normalise import channels, to_decibel
 from icefront_dask.predict import ModelPlugin, resolve_options, segment, to_uint8
 
@@ -30,11 +31,10 @@ WHOLE = {"tta": "none", "passes": "fine", "levels": [1]}
 
 
 def gflop_per_pixel(model: str) -> float:
-    """Of one pass of the network, over a square which it sees at once."""
+    """Of the convolutions of one pass of the network, over a square which it sees at once."""
     network = registry.load(model).network
-    channels = next(m.in_channels for m in network.modules() if isinstance(m, torch.nn.Conv2d))
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(torch.zeros(1, channels, 256, 256))
+        network(torch.zeros(1, input_channels(network) or 1, 256, 256))
     return float(counter.get_total_flops() / 1e9 / 256**2)
 
 

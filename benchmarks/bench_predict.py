@@ -116,6 +116,8 @@ def broken(found: dict[str, Any], cores: int) -> list[str]:
             ("precision: reduced only where a front moves < 0.05 px",
              lambda: moved["auto"].endswith("-fp32") or moved["engines"][moved["auto"]]["accepted"])
         )  # fmt: skip
+    if "seconds" in found:
+        bounds.append(("seconds: <= 20 minutes in all", lambda: found["seconds"] <= 1200))
     return [name for name, holds in bounds if not holds()]
 
 
@@ -132,6 +134,7 @@ def main() -> None:
         "torch": torch.__version__,
         "engine": settled().engine,
     }
+    begin = time.perf_counter()
     with promises.folder() as folder:
         every = sections(SMALL if arguments.small else FULL, cores, Path(folder))
         wanted = [name for name in arguments.only.split(",") if name] or list(every)
@@ -141,6 +144,7 @@ def main() -> None:
             start = time.perf_counter()
             found[name] = every[name]()
             print(f"{name} ({time.perf_counter() - start:.0f} s): {json.dumps(found[name])}", flush=True)
+    found["seconds"] = round(time.perf_counter() - begin)
     found["broken"] = broken(found, cores)
     print(json.dumps(found))
     sys.exit(1 if found["broken"] else 0)

@@ -93,3 +93,4 @@ def test_each_bound_of_prediction_is_looked_at(benchmarks, section, change, name
     assert line.startswith(section)
     assert names in line
     assert broken({section: ALL_HOLDS[section]}, 2) == []  # sections that did not run break nothing
+    assert broken({section: ALL_HOLDS[section], "seconds": 1201}, 2) == ["seconds: <= 20 minutes in all"]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -26,11 +25,12 @@ from icefront_dask.predict.published import PublishedWindow, published_window
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from icefront_dask.models.card import Card
 
-__all__ = ["ENGINES", "TURN", "Engine", "Facts", "Kind", "make_engine", "resolve_engine", "within_range"]
+__all__ = ["ENGINES", "TURN", "Engine", "Facts", "Kind", "make_engine", "require_range", "resolve_engine"]
 
 
 class Kind(NamedTuple):
@@ -58,6 +58,9 @@ ENGINES: dict[str, Kind] = {
 """Engines by name. In bf16 and fp16, convolutions multiply short numbers and add in float32; in tf32 they multiply
 float32 numbers rounded to 10 bits. Mixed is fp32 up to the first pooling, where the scene's own pixels are looked at,
 and fp16 behind it."""
+
+_SHORT = {"mixed": "FP16", "bf16": "BF16"}
+"""Precisions of OpenVINO that `auto` may take where a network's card names them, and what they multiply."""
 
 TURN = threading.Lock()
 """One forward pass at a time in a process: it uses all of the process's threads by itself."""
@@ -101,7 +104,8 @@ def resolve_engine(name: str = "auto", precisions: Collection[str] = ("fp32",)) 
     name : str
         ``auto`` or a key of `ENGINES`. ``auto`` is ``cuda-fp32`` with a GPU, and on a CPU the fastest of those which
         need no compiler, measured once a machine (`icefront_dask.predict.measure`): of OpenVINO, where it is installed,
-        and PyTorch, in fp32, and of ``openvino-mixed`` where it may. Other engines are chosen by name.
+        and PyTorch, in fp32, and of ``openvino-mixed`` and ``openvino-bf16`` where it may. Other engines are chosen
+        by name.
     precisions : collection of str
         What ``auto`` may take besides fp32, as the cards of the networks say (`icefront_dask.models.card.Card`):
         precisions by which their fronts move less than 0.05 px (``docs/prediction.md``).
@@ -117,10 +121,10 @@ def resolve_engine(name: str = "auto", precisions: Collection[str] = ("fp32",)) 
     if name == "auto":
         if torch.cuda.is_available():
             return "cuda-fp32"
-        candidates = ["torch-fp32"] if find_spec("openvino") is None else ["openvino-fp32", "torch-fp32"]
-        if "mixed" in precisions and find_spec("openvino") is not None and _multiplies_fp16():
-            candidates.append("openvino-mixed")
-        return fastest(candidates)
+        if find_spec("openvino") is None:
+            return fastest(["torch-fp32"])
+        reduced = [f"openvino-{short}" for short in sorted(precisions) if short in _SHORT and _multiplies(short)]
+        return fastest(["openvino-fp32", "torch-fp32", *reduced])
     if name not in ENGINES:
         raise ConfigError(f"no engine {name!r} for predict.engine; there are: auto, {', '.join(ENGINES)}")
     if ENGINES[name].device == "cuda" and not torch.cuda.is_available():
@@ -133,7 +137,7 @@ def resolve_engine(name: str = "auto", precisions: Collection[str] = ("fp32",)) 
             f"engine {name!r} needs OpenVINO: pip install 'icefront_dask[openvino]', on every worker; or set "
             "predict.engine to auto"
         )
-    if ENGINES[name].precision == "mixed" and not _multiplies_fp16():
+    if ENGINES[name].precision == "mixed" and not _multiplies("mixed"):
         raise DependencyError(
             f"engine {name!r} needs a processor that multiplies fp16 (AMX-FP16 or AVX512-FP16), and this one does not; "
             "set predict.engine to auto"
@@ -141,26 +145,26 @@ def resolve_engine(name: str = "auto", precisions: Collection[str] = ("fp32",)) 
     return name
 
 
-def _multiplies_fp16() -> bool:
+def _multiplies(precision: str) -> bool:
+    """Return whether this processor multiplies the short numbers of a reduced precision by itself."""
     from icefront_dask.predict.openvino_engine import capabilities
 
-    return "FP16" in capabilities()
+    return _SHORT[precision] in capabilities()
 
 
-def within_range(logits: NDArray[np.float32], name: str) -> NDArray[np.float32]:
-    """Return the logits of an engine in fp16, whose numbers end at 65504.
+def require_range(name: str, *, finite: bool) -> None:
+    """Raise unless the logits of an engine in fp16, whose numbers end at 65504, are finite.
 
     Raises
     ------
     ModelMismatchError
         If the network's numbers went beyond.
     """
-    if not np.isfinite(logits).all():
+    if not finite:
         raise ModelMismatchError(
             f"numbers within the network went beyond the range of fp16 in engine {name!r}; set predict.engine to one "
             "in fp32"
         )
-    return logits
 
 
 @dataclass(eq=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-__all__ = ["Spread", "augmented"]
+__all__ = ["Spread", "augmented", "over_members"]
 
 _TURNS: dict[str, tuple[tuple[int, bool], ...]] = {
     "none": ((0, False),),
@@ -60,31 +60,48 @@ class Spread:
         return torch.cat([self._mean, variance[..., None, :, :]], dim=-3)
 
 
-def augmented(engines: Sequence[Forward], augmentation: Augmentation = "none") -> Forward:
+def over_members(
+    networks: Sequence[Callable[[torch.Tensor], torch.Tensor]], augmentation: Augmentation = "none"
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a forward function which averages probabilities over networks and turned and mirrored inputs.
 
     Parameters
     ----------
-    engines : sequence of callable
-        (N, C, h, w) float32 → (N, 2, h, w) float32 logits of ice and front.
+    networks : sequence of callable
+        (N, C, h, w) float32 → (N, 2, h, w) float32 logits of ice and front, which may be changed.
     augmentation : {"none", "flips", "dihedral"}
 
     Returns
     -------
     callable
-        (N, C, h, w) → (N, 3, h, w) float32: means of P(ice) and P(front), variance of P(ice) over the members.
+        (N, C, h, w) → (N, 3, h, w) float32, on the same device: means of P(ice) and P(front), variance of P(ice) over
+        the members.
     """
     turns = _TURNS[augmentation]
 
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forward(batch: torch.Tensor) -> torch.Tensor:
         spread = Spread()
-        for engine in engines:
+        for network in networks:
             for turn, flip in turns:
-                source = np.rot90(batch[..., ::-1] if flip else batch, turn, axes=(2, 3))
-                logits = torch.from_numpy(engine(np.ascontiguousarray(source)))
-                answer = torch.rot90(logits.sigmoid_(), -turn, dims=(2, 3))
-                spread.add(answer.flip(3) if flip else answer)
-        layers: NDArray[np.float32] = spread.layers().numpy()
+                mirrored = batch.flip(3) if flip else batch
+                answer = network(torch.rot90(mirrored, turn, (2, 3)) if turn else mirrored).sigmoid_()
+                turned = torch.rot90(answer, -turn, (2, 3)) if turn else answer
+                spread.add(turned.flip(3) if flip else turned)
+        return spread.layers()
+
+    return forward
+
+
+def augmented(engines: Sequence[Forward], augmentation: Augmentation = "none") -> Forward:
+    """Return `over_members` for engines, which take and give (N, …, h, w) float32 ndarrays."""
+    members = over_members([_of_tensors(engine) for engine in engines], augmentation)
+
+    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        layers: NDArray[np.float32] = members(torch.from_numpy(np.ascontiguousarray(batch))).numpy()
         return layers
 
     return forward
+
+
+def _of_tensors(engine: Forward) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda batch: torch.from_numpy(engine(batch.contiguous().numpy()))

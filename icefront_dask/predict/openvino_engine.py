@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
-import sys
-import tempfile
 from collections import OrderedDict
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import torch
 
-from icefront_dask.errors import DependencyError, ModelMismatchError
+from icefront_dask.errors import ModelMismatchError
 from icefront_dask.models.normalise import CLIP
-from icefront_dask.predict.engine import ENGINES, TURN, Facts, within_range
+from icefront_dask.predict.engine import ENGINES, TURN, Facts, require_range
+from icefront_dask.predict.folding import folded, unfolded
+from icefront_dask.predict.openvino_graph import as_graph, load_openvino, require_mixed
 from icefront_dask.predict.torch_engine import fold_batch_norm
 
 if TYPE_CHECKING:
@@ -34,22 +32,12 @@ _SHAPES = 12
 _HINTS = {"fp32": "f32", "bf16": "bf16", "mixed": "f16"}
 _MOST_APART = 0.02
 """Largest difference from float32, as a share of the largest logit, from which on mixed precision is refused."""
-_EXACT = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:f16"}
 
 
 @cache
 def capabilities() -> frozenset[str]:
     """Return what OpenVINO can compute with on this processor, as ``FP32``, ``BF16``, ``FP16``."""
-    return frozenset(_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
-
-
-def _openvino() -> Any:
-    # OpenVINO's usage reports fork this process from a thread, which now and then kills it; without the package
-    # that sends them OpenVINO goes without.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
+    return frozenset(load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 class OpenVINOEngine(Facts):
@@ -81,18 +69,29 @@ class OpenVINOEngine(Facts):
         plain = fold_batch_norm(copy.deepcopy(network).eval()).cpu().float()
         super().__init__(**vars(Facts.of(plain, card)))
         self._network = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self._fold = int(getattr(plain, "fold", 1))
         self._precision = ENGINES[name].precision
         self._graph: Any = None
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
-        source = np.ascontiguousarray(batch, dtype=np.float32)
+        source = self.shown(batch)
         with TURN:
-            compiled = self._for(source.shape)
-            # The result's memory belongs to the request, which the next call uses again.
-            logits = np.array(compiled([source])[0], dtype=np.float32)
-        return within_range(logits, self.name) if self._precision == "mixed" else logits
+            logits = self._logits(self._for(batch.shape)([source])[0])
+        if self._precision == "mixed":
+            require_range(self.name, finite=bool(np.isfinite(logits).all()))
+        return logits
+
+    def shown(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a batch as the compiled network takes it."""
+        if self._fold > 1:
+            return folded(batch, self._fold)
+        return np.ascontiguousarray(batch, dtype=np.float32)
+
+    def _logits(self, answer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a copy: the answer's memory belongs to the request, which the next call uses again."""
+        return unfolded(answer, self._fold) if self._fold > 1 else np.array(answer, dtype=np.float32)
 
     def _for(self, shape: tuple[int, ...]) -> Any:
         if shape in self._compiled:
@@ -112,8 +111,8 @@ class OpenVINOEngine(Facts):
         with torch.inference_mode():
             expected = self._network(torch.from_numpy(probe)).numpy()
         compiled = self.compiled(probe.shape)
-        _require_mixed(compiled, self.name)
-        error = np.abs(compiled([probe])[0] - expected).max() / np.abs(expected).max()
+        require_mixed(compiled, self.name)
+        error = np.abs(self._logits(compiled([self.shown(probe)])[0]) - expected).max() / np.abs(expected).max()
         if not error <= _MOST_APART:
             raise ModelMismatchError(
                 f"engine {self.name!r} changes the answers of this network by {100 * error:.0f} %, most likely since "
@@ -122,71 +121,20 @@ class OpenVINOEngine(Facts):
 
     def compiled(self, shape: tuple[int, ...], **properties: Any) -> Any:
         """Return the network compiled anew for a shape of batch, with further properties of OpenVINO's CPU device."""
-        openvino = _openvino()
         if self._graph is None:
-            side = 4 * self.stride
-            example = torch.zeros(1, shape[1], side, side)
-            with torch.inference_mode():
-                self._graph = openvino.convert_model(self._network, example_input=example)
-            if self._precision == "mixed":
-                self._graph = _exact_to_pooling(self._graph, tuple(example.shape))
+            self._graph = as_graph(
+                self._network, shape[1], self.stride, fold=self._fold, mixed=self._precision == "mixed"
+            )
         graph = self._graph.clone()
-        graph.reshape(list(shape))
+        count, channels, *sides = shape
+        if self._fold > 1:
+            graph.reshape([count, *(side // self._fold for side in sides), channels * self._fold**2])
+        else:
+            graph.reshape(list(shape))
         own = {
             "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        return openvino.Core().compile_model(graph, "CPU", {**own, **properties})
-
-
-def _exact_to_pooling(graph: Any, shape: tuple[int, ...]) -> Any:
-    """Return a network whose operations before the first pooling stay in float32.
-
-    They are marked in OpenVINO's file format, since the mark cannot be set from Python.
-    """
-    openvino = _openvino()
-    probe = graph.clone()
-    probe.reshape(list(shape))
-    names = _before_pooling(probe, shape[2:])
-    with tempfile.TemporaryDirectory(prefix="icefront-") as folder:
-        path = Path(folder) / "network.xml"
-        openvino.serialize(graph, path)
-        tree = ET.parse(path)  # noqa: S314  it was written a line above
-        for layer in tree.iterfind("layers/layer"):
-            if layer.get("name") in names:
-                facts = layer.find("rt_info")
-                if facts is None:
-                    facts = ET.SubElement(layer, "rt_info")
-                ET.SubElement(facts, "attribute", _EXACT)
-        tree.write(path)
-        return openvino.Core().read_model(path.read_bytes(), path.with_suffix(".bin").read_bytes())
-
-
-def _before_pooling(graph: Any, sides: tuple[int, ...]) -> set[str]:
-    """Return the operations of a network that depend on no smaller image than its input."""
-    constant: set[str] = set()
-    exact: set[str] = set()
-    inputs = {value.get_node().get_friendly_name() for value in graph.inputs}
-    for operation in graph.get_ordered_ops():
-        name = operation.get_friendly_name()
-        sources = {value.get_node().get_friendly_name() for value in operation.input_values()}
-        if name not in inputs and sources <= constant:
-            constant.add(name)
-        elif sources <= constant | exact | inputs and tuple(operation.get_output_shape(0))[2:] == sides:
-            exact.add(name)
-    return exact - inputs
-
-
-def _require_mixed(compiled: Any, name: str) -> None:
-    """Raise unless some convolutions of a compiled network are in float32 and others in float16."""
-    layers = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ops()]
-    found = {
-        facts["runtimePrecision"].astype(str) for facts in layers if facts["layerType"].astype(str) == "Convolution"
-    }
-    if found != {"f32", "f16"}:
-        raise DependencyError(
-            f"this release of OpenVINO runs engine {name!r} in {' and '.join(sorted(found))}, not in f16 behind the "
-            "first pooling and in f32 before it; set predict.engine to auto, or install the release of constraints.txt"
-        )
+        return load_openvino().Core().compile_model(graph, "CPU", {**own, **properties})

@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from icefront_dask.predict.blend import predict_tiled
+from icefront_dask.predict.device import are_on_a_gpu, predict_on_device
 from icefront_dask.predict.members import augmented
 from icefront_dask.predict.memory import Allowance, is_out_of_memory
 from icefront_dask.predict.tiles import TilePlan, plan_tiles, plan_windows
@@ -106,7 +107,12 @@ def run_pass(
             nothing = np.full(shape, np.nan, dtype=np.float32)
             return PassResult(nothing, nothing, nothing, 0, allowance.changed)
         try:
-            answer = predict_tiled(channels, plan, forward, window=options.window, batch=allowance.batch)
+            if are_on_a_gpu(engines):
+                answer = predict_on_device(
+                    channels, plan, engines, augmentation=options.tta, window=options.window, batch=allowance.batch
+                )
+            else:
+                answer = predict_tiled(channels, plan, forward, window=options.window, batch=allowance.batch)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

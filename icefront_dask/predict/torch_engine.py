@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from icefront_dask.predict.engine import ENGINES, TURN, Facts, within_range
+from icefront_dask.predict.engine import ENGINES, TURN, Facts, require_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,16 +80,23 @@ class TorchEngine(Facts):
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the logits (N, K, H, W) float32 of a batch (N, C, H, W) float32."""
+        logits = self.logits(torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32)))
+        result: NDArray[np.float32] = logits.cpu().numpy()
+        return result
+
+    def logits(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return what calling the engine does, on the engine's own device, for a batch on any."""
         with TURN, torch.inference_mode(), self._convolutions():
             # A new Python thread begins with OpenMP's own count, not with the one set elsewhere.
             if self.threads is not None and torch.get_num_threads() != self.threads:
                 torch.set_num_threads(self.threads)
-            source = torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
-            source = source.to(self.device, memory_format=torch.channels_last)
+            source = batch.to(self.device, memory_format=torch.channels_last)
             with torch.autocast(self.device.type, dtype=self._short, enabled=self._short is not None):
-                logits = self.network(source)
-            result: NDArray[np.float32] = logits.float().contiguous().cpu().numpy()
-        return within_range(result, self.name) if self.precision == "fp16" else result
+                answer = self.network(source)
+            result = answer.float().contiguous()
+            if self.precision == "fp16":
+                require_range(self.name, finite=bool(torch.isfinite(result).all()))
+        return result
 
     def _convolutions(self) -> AbstractContextManager[None]:
         if self.device.type != "cuda":

@@ -71,22 +71,44 @@ def bright_scene(height: int, width: int, line: float, noise: float = 0.0) -> np
     return power.astype(np.float32)
 
 
-def save_model(folder: Path, name: str, *, seed: int = 3, width: int = 2, channels: int = 3, **card: Any) -> str:
-    """Write random weights of a small UNetASPP with its card; return the path that names the model."""
-    options = {
+def _unet_options(channels: int, width: int, depth: int, fold: int) -> dict[str, Any]:
+    return {
         "in_channels": channels,
         "out_channels": 2,
         "width": width,
+        "depth": depth,
+        "fold": fold,
         "dilations": [1],
         "norm": "batch",
         "pooling": False,
     }
+
+
+def random_unet(*, seed: int = 3, channels: int = 3, width: int = 2, depth: int = 5, fold: int = 1) -> Any:
+    """Return a small UNetASPP whose random weights neither fade nor explode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = registry.build("unet_aspp", options)
+        network = registry.build("unet_aspp", _unet_options(channels, width, depth, fold))
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=1.5 / module.weight[0].numel() ** 0.5)
+    return network.eval()
+
+
+def save_model(
+    folder: Path,
+    name: str,
+    *,
+    seed: int = 3,
+    width: int = 2,
+    channels: int = 3,
+    depth: int = 5,
+    fold: int = 1,
+    **card: Any,
+) -> str:
+    """Write random weights of a small UNetASPP with its card; return the path that names the model."""
+    options = _unet_options(channels, width, depth, fold)
+    network = random_unet(seed=seed, channels=channels, width=width, depth=depth, fold=fold)
     path = folder / f"{name}.safetensors"
     write_weights(path, network.state_dict())
     fields: dict[str, Any] = {

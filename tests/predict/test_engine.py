@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHIPPED = {"in_channels": 3, "out_channels": 2, "width": 4, "norm": "batch", "pooling": False}
+FOLDED = {**SHIPPED, "depth": 4, "fold": 2}
 
 
 def _batch(side: int = 32) -> np.ndarray:
@@ -120,14 +121,15 @@ def _require(name: str) -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.parametrize("options", [SHIPPED, FOLDED], ids=["plain", "folded"])
 @pytest.mark.parametrize(
     ("name", "bound"), [("openvino-fp32", 1e-5), ("openvino-bf16", 0.03), ("openvino-mixed", 0.003)]
 )
-def test_openvino_gives_what_pytorch_gives_at_every_shape(name: str, bound: float) -> None:
+def test_openvino_gives_what_pytorch_gives_at_every_shape(name: str, bound: float, options: dict[str, Any]) -> None:
     _require(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = registry.build("unet_aspp", SHIPPED)
+        network = registry.build("unet_aspp", options)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     engine, reference = make_engine(network, name, threads=1), TorchEngine(network.eval(), "torch-fp32", threads=1)
     assert (engine.name, engine.stride, engine.receptive_radius) == (name, 16, network.receptive_radius)
@@ -200,21 +202,25 @@ def test_mixed_precision_needs_a_processor_that_has_it(monkeypatch: pytest.Monke
     assert resolve_engine("auto", ("fp32", "mixed")).endswith("-fp32")
 
 
-def test_auto_takes_mixed_precision_only_where_all_cards_allow_it(
+def test_auto_takes_reduced_precision_only_where_all_cards_allow_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[list[str]] = []
     monkeypatch.setattr("icefront_dask.predict.engine.fastest", lambda names: seen.append(names) or names[-1])
-    monkeypatch.setattr("icefront_dask.predict.openvino_engine.capabilities", lambda: frozenset({"FP16"}))
+    monkeypatch.setattr("icefront_dask.predict.openvino_engine.capabilities", lambda: frozenset({"FP16", "BF16"}))
     monkeypatch.setattr("icefront_dask.predict.engine.find_spec", lambda _: "installed")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     plain = save_model(tmp_path, "plain")
     shown = save_model(tmp_path, "shown", precisions=("fp32", "mixed"))
+    short = save_model(tmp_path, "short", precisions=("fp32", "bf16"))
     assert resolve_options(models=(shown,)).engine == "openvino-mixed"
+    assert resolve_options(models=(short,)).engine == "openvino-bf16"
+    assert resolve_options(models=(short, shown)).engine == "torch-fp32"
     assert resolve_options(models=(shown,), members=[plain]).engine == "torch-fp32"
     assert resolve_options(models=(shown, plain)).engine == "torch-fp32"
     assert resolve_options().engine == "torch-fp32"
-    assert [("openvino-mixed" in names) for names in seen] == [True, False, False, False]
+    assert [("openvino-mixed" in names) for names in seen] == [True, False, False, False, False, False]
+    assert [("openvino-bf16" in names) for names in seen] == [False, True, False, False, False, False]
 
 
 def test_openvino_is_left_out_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

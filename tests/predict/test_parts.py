@@ -152,7 +152,7 @@ def test_the_measured_halo_is_the_least_that_is_exact() -> None:
 
 
 def test_lazy_parts_are_the_whole_and_nothing_is_computed_before(tmp_path: Path) -> None:
-    model = save_model(tmp_path, "parts", seed=9)
+    model = save_model(tmp_path, "parts", seed=9, depth=4, fold=2)
     bands = _bands((150, 170), 4)
     cube = xr.Dataset(
         {name: (("time", "y", "x"), np.stack([band, band[::-1]])) for name, band in bands.items()},

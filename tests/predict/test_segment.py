@@ -40,7 +40,7 @@ FAST = {"engine": "torch-fp32", "tta": "none"}
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return save_model(tmp_path_factory.mktemp("weights"), "tiny")
+    return save_model(tmp_path_factory.mktemp("weights"), "tiny", depth=4, fold=2)
 
 
 def _cube(times: int = 3, pixel_m: float = 30.0, crs: str = "EPSG:3413") -> xr.Dataset:

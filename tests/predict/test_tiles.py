@@ -9,7 +9,7 @@ from icefront_dask.errors import ConfigError
 from icefront_dask.predict.blend import axis_weights, predict_tiled
 from icefront_dask.predict.tiles import plan_tiles, round_up
 from icefront_dask.predict.torch_engine import TorchEngine
-from tests.predict.networks import RADIUS, STRIDE, TinyUNet
+from tests.predict.networks import RADIUS, STRIDE, TinyUNet, random_unet
 
 HALO = round_up(RADIUS, STRIDE)
 TILE = 64
@@ -100,9 +100,10 @@ def test_windows_differ_and_the_mean_is_plain() -> None:
         axis_weights(plan.columns, "hamming")
 
 
-@pytest.fixture(scope="module")
-def engine() -> TorchEngine:
-    return TorchEngine(TinyUNet(), "torch-fp32", threads=1)
+@pytest.fixture(scope="module", params=["plain", "folded"])
+def engine(request: pytest.FixtureRequest) -> TorchEngine:
+    network = TinyUNet() if request.param == "plain" else random_unet(width=4, depth=2, fold=2)
+    return TorchEngine(network, "torch-fp32", threads=1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -119,7 +120,7 @@ def test_tiled_is_whole(
 ) -> None:
     scene = np.random.default_rng(seed).normal(size=(3, *shape)).astype(np.float32)
     needed = _needed(kind, shape, seed)
-    common = {"stride": STRIDE, "halo": HALO, "margin": margin}
+    common = {"stride": engine.stride, "halo": engine.halo, "margin": margin}
     whole = predict_tiled(scene, plan_tiles(shape, **common, tile_px=4096), engine)
     plan = plan_tiles(shape, **common, tile_px=TILE, overlap=overlap, needed=needed)
     tiled = predict_tiled(scene, plan, engine, window=window, batch=3)

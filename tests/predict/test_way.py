@@ -92,7 +92,7 @@ def test_a_crop_is_told_the_way_of_the_scene() -> None:
 
 @pytest.mark.parametrize("block_px", [64, 1024])
 def test_lazy_data_take_the_flowlines_of_the_region(tmp_path: Path, block_px: int) -> None:
-    model = save_model(tmp_path, "guided", channels=4, guided=True)
+    model = save_model(tmp_path, "guided", channels=4, depth=4, fold=2, guided=True)
     x, y = 400_000 + 20.0 * np.arange(176) + 10, -2_500_000 - 20.0 * np.arange(128) - 10
     power = xr.DataArray(_scene()["hh"], {"y": y, "x": x}, ("y", "x"), "hh", {"calibration": "gamma0"})
     power = power.rio.write_crs("EPSG:3413")
