@@ -95,6 +95,22 @@ def test_every_statistic_has_a_place():
     assert shown - {"net_change_low_m"} <= set(STATISTICS_DTYPES)
 
 
+def test_a_sensor_has_one_mark_in_every_region(tmp_path):
+    """The second region has no Landsat, which comes first in the order of names."""
+    given = glaciers.arguments([glaciers.region(), glaciers.region("columbia", -147.0, 61.1, "EPSG:32606", "tongue")])
+    frame = given["fronts"]["columbia"]
+    radar = frame[frame["sensor"] == "C-SAR"]
+    given["fronts"]["columbia"] = radar
+    series = given["series"]
+    given["series"] = series[(series["region"] != "columbia") | series["scene_id"].isin(radar["scene_id"])]
+    text = publish.write_report(tmp_path / "report.html", **given).read_text(encoding="utf-8")
+    marks = re.findall(r'class="key mark accepted (sensor-\d)"><path class="point" d="([^"]+)"/></svg> ([^<]+)<', text)
+    names = [name.strip() for *_, name in marks]
+    assert names == ["Landsat OLI", "Sentinel-1 C-SAR", "Sentinel-1 C-SAR"]
+    assert marks[1] == marks[2]
+    assert marks[0][:2] != marks[1][:2]
+
+
 def test_provenance_is_shown(content, page):
     for value in content["provenance"].values():
         assert value in page.text
