@@ -2,7 +2,8 @@
 
 A front advances no faster than its ice flows, but a retreat may be sudden. The largest set of fronts in which
 no advance from one to the next exceeds that limit is believed; what does not fit into it goes to review. Fronts
-of the cold season, which may be the edge of sea ice, and those of scenes that are suddenly dark count half. Where
+of the cold season, which may be the edge of sea ice, and those of scenes that are suddenly dark count half; a quarter
+those which lie out of reach of several before them and are undone at break-up, as the edge of sea ice does. Where
 two sets are about equally large, both go to review in what they differ. A calving event is never in question by itself:
 the fronts after it bear it out.
 """
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from icefront_dask.change.chain import consistent_chain
+from icefront_dask.change.chain import Chain, consistent_chain
 from icefront_dask.change.reasons import SeriesReason, add_reason
 from icefront_dask.config import section
 from icefront_dask.errors import InputError
@@ -26,7 +27,15 @@ __all__ = ["check_series", "own_scatter", "own_speed"]
 _COLD_DAYS = 243.0  # October to May
 _COLD_WEIGHT = 0.5  # of a front of these months against one of the melt season
 _DARK_WEIGHT = 0.5  # of a front in a scene that is suddenly dark, as in melt
+_EDGE_WEIGHT = 0.5  # of a front that is out of reach in the cold season and gone after it, besides that of the season
+_OUT_OF_REACH_OF = 3  # fronts before it that say so
+_GONE_BY = 2  # fronts of spring and break-up that say so
+_GONE_SHARE = 0.6  # of the advance
+_SPRING_DAYS = 150.0  # of the cold season: March
 _MIN_TRIPLES = 20
+_MUCH_SLOWER = 0.5  # than all fronts say: what the believed ones say of the speed is taken instead
+_SPARSE = 1.5  # usual intervals of a record over which its advances are taken, where those are long
+_LONGEST_WINDOW_DAYS = 60.0  # an advance over more tells little of the ice's speed: a season is in it
 _NEAR_DAYS = 40.0
 _OUTLYING = 1.5  # interquartile ranges
 _MAD_TO_SIGMA = 1.4826
@@ -52,7 +61,8 @@ def check_series(
         From :func:`front_series`. Only its accepted rows are looked at.
     v_max_m_per_day : float, optional
         Fastest plausible advance in the series' measure. Otherwise the 95th percentile of the series' own
-        advances over at most 24 days, at least 2 m per day.
+        advances over at most 24 days, or one and a half of its usual intervals where those are longer (at most
+        60 days), at least 2 m per day.
     north : bool, optional
         Whether the place lies in the northern hemisphere; without it no advance is named after the cold
         season.
@@ -104,27 +114,37 @@ def _flags(
     sigma = main["position_sigma_m"].fillna(settings["default_uncertainty_m"]).to_numpy(dtype=float)
     sigma = np.maximum(sigma, own_scatter(days, position, window_days=settings["speed_window_days"]))
     pixel = main["pixel_size_m"].fillna(settings["pixel_size_m"]).to_numpy(dtype=float)
-    speed = v_max_m_per_day or own_speed(
-        days,
-        position,
-        floor=settings["speed_floor_m_per_day"],
-        percentile=settings["speed_percentile"],
-        window_days=settings["speed_window_days"],
-    )
+    fastest = {
+        "floor": settings["speed_floor_m_per_day"],
+        "percentile": settings["speed_percentile"],
+        "window_days": settings["speed_window_days"],
+    }
+    speed = v_max_m_per_day or own_speed(days, position, **fastest)
     alone = _one_a_day(days, position, sigma, pixel, sigmas=settings["tolerance_sigmas"])
     gamma = main["gamma0_db"].to_numpy(dtype=float) if "gamma0_db" in main else np.full(len(days), np.nan)
     weight = np.where(_darkened(gamma, days, np.ones(len(days), dtype=bool), settings), _DARK_WEIGHT, 1.0)
     if north is not None:  # sea ice can look like a front, but not in the melt season
         weight[_season_day(days, north=north) < _COLD_DAYS] *= _COLD_WEIGHT
-    chain = consistent_chain(
-        days[alone],
-        position[alone],
-        sigma[alone],
-        pixel[alone],
-        speed,
-        sigmas=settings["tolerance_sigmas"],
-        weight=weight[alone],
-    )
+
+    def believed(speed: float) -> Chain:
+        own = weight.copy()
+        if north is not None:
+            own[_gone_at_break_up(days, position, sigma, pixel, speed, settings, north=north)] *= _EDGE_WEIGHT
+        return consistent_chain(
+            days[alone],
+            position[alone],
+            sigma[alone],
+            pixel[alone],
+            speed,
+            sigmas=settings["tolerance_sigmas"],
+            weight=own[alone],
+        )
+
+    chain = believed(speed)
+    if v_max_m_per_day is None:
+        again = own_speed(days[alone][chain.kept], position[alone][chain.kept], **fastest)
+        if again < _MUCH_SLOWER * speed:  # the faults were so many that they passed for speeds
+            chain = believed(again)
     flags = np.where(alone, "", str(SeriesReason.SAME_DAY_DIFFERS)).astype(object)
     kept = alone.copy()
     kept[alone] = chain.kept
@@ -173,6 +193,38 @@ def _darkened(
     return out
 
 
+def _gone_at_break_up(
+    days: Floats,
+    position: Floats,
+    sigma: Floats,
+    pixel: Floats,
+    speed: float,
+    settings: dict[str, Any],
+    *,
+    north: bool,
+) -> npt.NDArray[np.bool_]:
+    """Return which fronts of a cold season cannot have been reached from those before it, and are undone at break-up.
+
+    Fronts before it that say so are several, over longer than a retreat by melt would last.
+    """
+    out = np.zeros(len(days), dtype=bool)
+    season = _season_day(days, north=north)
+    for k in np.flatnonzero(season < _COLD_DAYS):
+        began = days[k] - season[k]
+        first = int(np.searchsorted(days, began - settings["break_up_days"]))
+        stop = int(np.searchsorted(days, began + _COLD_DAYS + settings["break_up_days"], side="right"))
+        day, rise = days[first:stop], position[k] - position[first:stop]
+        error = settings["tolerance_sigmas"] * np.hypot(sigma[k], sigma[first:stop])
+        error += np.maximum(pixel[k], pixel[first:stop])
+        far = (day < days[k]) & (rise > speed * (days[k] - day) + error)
+        if far.sum() < _OUT_OF_REACH_OF or np.ptp(day[far]) <= settings["undone_days"]:
+            continue
+        later = (day > days[k]) & (day >= began + _SPRING_DAYS)
+        gone = later & (rise > np.maximum(error, _GONE_SHARE * np.median(rise[far])))
+        out[k] = gone.sum() >= _GONE_BY
+    return out
+
+
 def own_scatter(days: Floats, position: Floats, *, window_days: float) -> float:
     """Return the 1 sigma scatter of a series from front to front, robust against single errors; 0 if unknown.
 
@@ -194,9 +246,12 @@ def own_scatter(days: Floats, position: Floats, *, window_days: float) -> float:
 def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float, window_days: float) -> float:
     """Return the fastest advance to be expected of a front, from its own advances, m per day.
 
-    Each front is compared with the last one within `window_days`, so that errors weigh least. Speeds far
-    beyond the rest are the faults that the check looks for and do not count.
+    Each front is compared with the last one within `window_days`, so that errors weigh least; in a record that is
+    mostly sparser than that, within one and a half of its usual intervals. Speeds far beyond the rest are the faults
+    that the check looks for and do not count.
     """
+    if len(days) > 1:
+        window_days = max(window_days, min(_SPARSE * float(np.median(np.diff(days))), _LONGEST_WINDOW_DAYS))
     last = np.searchsorted(days, days + window_days, side="right") - 1
     span = days[last] - days
     rise = position[last] - position

@@ -172,10 +172,54 @@ def test_of_two_equal_readings_neither_is_accepted():
     assert flagged(check_series(series_of(DAYS, position, gamma0_db=dark))).tolist() == [26, 27]
 
 
+@pytest.mark.parametrize("north", [True, False])
+def test_an_edge_of_sea_ice_as_long_as_what_the_record_shows_before_it(north):
+    """A retreat of late summer, then ice out to where the front was before it, which is gone in May.
+
+    Fifteen fronts of the edge against six of the glacier: what is out of reach in the cold season and undone at
+    break-up bears out less.
+    """
+    days = DAYS + (0 if north else 182.6)
+    season = (days - (273.0 if north else 90.6)) % 365.25
+    position = steady() * 0 + 6_000 + np.random.default_rng(3).normal(0, 15, len(DAYS))
+    position[DAYS >= 220] -= 1_400  # of 10 August, or half a year later
+    edge = (season > 35) & (season < 210) & (DAYS >= 220) & (DAYS < 600)
+    position[edge] += 1_500
+    assert 12 < edge.sum() < 17
+    checked = check_series(series_of(days, position), north=north)
+    assert flagged(checked).tolist() == np.flatnonzero(edge).tolist()
+    assert set(checked.loc[edge, "reason"]) == {"melange_suspected"}
+
+
+@pytest.mark.parametrize("step", [12.0, 30.4])
+@pytest.mark.parametrize("amplitude", [300, 1_500, 3_000])
+def test_seasons_of_fast_glaciers_stay_however_often_they_are_seen(step, amplitude):
+    """Four months of retreat from June, eight of advance: up to 12 m a day, in a record of months, too."""
+    days = np.arange(0, 4 * 365.25, step)
+    phase = (days / 365.25 - 5 / 12) % 1
+    cycle = np.where(phase < 1 / 3, 1 - 3 * phase, 1.5 * (phase - 1 / 3))
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        series = series_of(days, 5_000 + amplitude * cycle + rng.normal(0, 15, len(days)), sigma=15.0)
+        assert len(flagged(check_series(series, north=True))) == 0
+
+
+def test_spikes_in_a_record_of_months():
+    days = np.arange(0, 6 * 365.25, 30.4)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        position = 5_000 + 600 * np.sin(2 * np.pi * days / 365.25) + rng.normal(0, 15, len(days))
+        spike = int(rng.integers(2, len(days) - 2))
+        position[spike] += rng.choice([-1, 1]) * rng.uniform(1_200, 2_500)
+        assert flagged(check_series(series_of(days, position, sigma=15.0), north=True)).tolist() == [spike]
+
+
 def test_own_speed_and_scatter(rng):
     days = np.arange(0, 400, 3.0)
     assert own_speed(days, 12.0 * days, floor=2.0, percentile=95, window_days=24) == pytest.approx(12.0)
     assert own_speed(days, -12.0 * days, floor=2.0, percentile=95, window_days=24) == 2.0
+    assert own_speed(10 * days, 120.0 * days, floor=2.0, percentile=95, window_days=24) == pytest.approx(12.0)
+    assert own_speed(25 * days, 300.0 * days, floor=2.0, percentile=95, window_days=24) == 2.0  # of seasons
     noisy = 5 * days + 40 * rng.standard_normal(len(days))
     noisy[::17] += 3_000
     assert own_scatter(days, noisy, window_days=24) == pytest.approx(40, rel=0.35)

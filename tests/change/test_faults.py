@@ -114,9 +114,24 @@ def test_planted_faults_in_short():
     assert result["reasons"]["same day"].most_common(1)[0][0] == "same_day_differs"
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        50_242,  # the edge of sea ice outnumbers the late summer before it, among which there is a spike
+        50_475,  # likewise, the retreat of that summer being large
+        50_227,  # the edge lies where the front was before it calved: the event is not in doubt for that
+        5_000_851,  # so many faults that they pass for the speed of the ice
+    ],
+)
+def test_planted_faults_that_bear_each_other_out(seed):
+    result = outcome(1, first=seed)
+    assert result["recall"] == 1.0
+    assert not result["true events in review"]
+
+
 @pytest.mark.soak
 def test_planted_faults_in_full():
-    result = outcome(500, first=50_000)  # the check was set on seeds below 1 500
+    result = outcome(500, first=7_000_000)  # the check was set on others
     said(500, result)
     assert result["recall"] == 1.0
     assert result["rejected"] == 0
