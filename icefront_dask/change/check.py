@@ -33,6 +33,9 @@ _GONE_BY = 2  # fronts of spring and break-up that say so
 _GONE_SHARE = 0.6  # of the advance
 _SPRING_DAYS = 150.0  # of the cold season: March
 _MIN_TRIPLES = 20
+_FASTEST_M_PER_DAY = (
+    70.0  # 1.5 x the 17 km a year of the fastest glacier (Joughin et al. 2014, doi:10.5194/tc-8-209-2014)
+)
 _MUCH_SLOWER = 0.5  # than all fronts say: what the believed ones say of the speed is taken instead
 _SPARSE = 1.5  # usual intervals of a record over which its advances are taken, where those are long
 _LONGEST_WINDOW_DAYS = 60.0  # an advance over more tells little of the ice's speed: a season is in it
@@ -62,7 +65,7 @@ def check_series(
     v_max_m_per_day : float, optional
         Fastest plausible advance in the series' measure. Otherwise the 95th percentile of the series' own
         advances over at most 24 days, or one and a half of its usual intervals where those are longer (at most
-        60 days), at least 2 m per day.
+        60 days), at least 2 and at most 70 m per day.
     north : bool, optional
         Whether the place lies in the northern hemisphere; without it no advance is named after the cold
         season.
@@ -248,7 +251,7 @@ def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float
 
     Each front is compared with the last one within `window_days`, so that errors weigh least; in a record that is
     mostly sparser than that, within one and a half of its usual intervals. Speeds far beyond the rest are the faults
-    that the check looks for and do not count.
+    that the check looks for and do not count; nor is any ice as fast as 70 m per day.
     """
     if len(days) > 1:
         window_days = max(window_days, min(_SPARSE * float(np.median(np.diff(days))), _LONGEST_WINDOW_DAYS))
@@ -261,7 +264,7 @@ def own_speed(days: Floats, position: Floats, *, floor: float, percentile: float
     speeds = rise[advance] / span[advance]
     q1, q3 = np.percentile(speeds, [25, 75])
     speeds = speeds[speeds <= q3 + _OUTLYING * (q3 - q1)]
-    return max(floor, float(np.percentile(speeds, percentile, method="lower")))
+    return min(max(floor, float(np.percentile(speeds, percentile, method="lower"))), _FASTEST_M_PER_DAY)
 
 
 def _name(

@@ -220,6 +220,7 @@ def test_own_speed_and_scatter(rng):
     assert own_speed(days, -12.0 * days, floor=2.0, percentile=95, window_days=24) == 2.0
     assert own_speed(10 * days, 120.0 * days, floor=2.0, percentile=95, window_days=24) == pytest.approx(12.0)
     assert own_speed(25 * days, 300.0 * days, floor=2.0, percentile=95, window_days=24) == 2.0  # of seasons
+    assert own_speed(days, 400.0 * days, floor=2.0, percentile=95, window_days=24) == 70.0  # no ice, but sea ice
     noisy = 5 * days + 40 * rng.standard_normal(len(days))
     noisy[::17] += 3_000
     assert own_scatter(days, noisy, window_days=24) == pytest.approx(40, rel=0.35)
