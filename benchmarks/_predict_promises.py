@@ -45,7 +45,7 @@ def graph(folder: Path) -> dict[str, Any]:
         {"calibration": "gamma0"},
     ).rio.write_crs("EPSG:3413")
     sizes, weights = [], []
-    for width in (2, 20):
+    for width in (2, 24):
         path = _random_model(folder / f"w{width:02}", width)
         weights.append(path.stat().st_size)
         lazy = segment(cube, model=str(path), threads=1, **WHOLE)
@@ -82,6 +82,7 @@ def workers(folder: Path, tasks: int, cores: int) -> dict[str, Any]:
     with connect(workers=cores) as client:
         prepare(client, 1, **WHOLE)
         predict_into(cube, folder / "many-out.zarr", threads=1, **WHOLE)
+        client.wait_for_workers(cores, timeout=60)
         first = client.run(_state)
         victim = next(iter(first.values()))[0]
         os.kill(victim, signal.SIGKILL)
@@ -93,6 +94,7 @@ def workers(folder: Path, tasks: int, cores: int) -> dict[str, Any]:
         for start in range(0, tasks, 20):
             predict_into(cube, folder / "many-out.zarr", threads=1, **WHOLE)
             residents.append((start + 20, sum(mib for *_, mib in client.run(_state).values())))
+        client.wait_for_workers(cores, timeout=60)
         last = client.run(_state)
     loads = [sum(counts.values()) for _, counts, _ in (*first.values(), *last.values())]
     settled = residents[len(residents) // 5 :]

@@ -7,7 +7,8 @@ import statistics
 import time
 import tracemalloc
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import dask
 import dask.array as da
@@ -35,16 +36,13 @@ from icefront_dask.models import registry
 from icefront_dask.predict import get_model, predict_scene, segment
 from icefront_dask.runs.planning import worker_bytes
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def _usage() -> tuple[float, float]:
     """CPU seconds and the largest resident set of this process, MiB."""
-    import resource
-
-    use = resource.getrusage(resource.RUSAGE_SELF)
-    return use.ru_utime + use.ru_stime, use.ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    # getrusage tells of the process which started this one as well.
+    largest = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    return time.process_time(), largest / 1024
 
 
 def end_to_end(folder: Path, scenes: int, side: int, cores: int, peak: Peak) -> dict[str, Any]:
