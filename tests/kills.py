@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Processes", "kill_often"]
 
-_LIMIT_S = 240
+_LIMIT_S = 800  # a process that takes longer hangs, however busy the machine is
 _PRELOADED = ["tests.cube.writers", "icefront_dask.cli", "icefront_dask.runs.driver", "icefront_dask.runs.products"]
 
 
