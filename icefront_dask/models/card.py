@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,6 +38,9 @@ class Card(BaseModel):
         description="variables that can serve as the first channel, in order of preference"
     )
     cross: tuple[str, ...] = Field((), description="variables that can serve as the second channel, where present")
+    kind: Literal["optical", "radar"] | None = Field(
+        None, description="the only kind of sensor whose scenes it is for; null for both"
+    )
     cross_required: bool = Field(default=False, description="whether it is of use with a second channel only")
     guided: bool = Field(
         default=False, description="whether the third channel says which way the sea is (models.normalise.seaward)"

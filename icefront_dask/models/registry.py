@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from icefront_dask._kinds import kind_of
 from icefront_dask.config import section
 from icefront_dask.errors import ModelMismatchError, WeightsError
 from icefront_dask.models.card import Card, require_safetensors
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torch import nn
+
+    from icefront_dask._kinds import Kind
 
 __all__ = ["LoadedModel", "build", "card", "choose", "fingerprint", "load", "names"]
 
@@ -140,11 +143,14 @@ def load(name: str) -> LoadedModel:
     return LoadedModel(network.to(memory_format=torch.channels_last), found)  # type: ignore[call-overload]
 
 
-def choose(variables: Iterable[str], calibration: str | None = None, *, cross_seen: bool = True) -> str:
+def choose(
+    variables: Iterable[str], calibration: str | None = None, *, cross_seen: bool = True, kind: Kind | None = None
+) -> str:
     """Name of the packaged model for a cube's variables, the first of ``icefront.models.order`` that is of use.
 
     A model whose card requires a cross-polarised channel is of use where there is one that says something; so the
-    order ``co+cross``, ``co``, optical is IceLines' rule (Baumhoer et al. 2023, Sci. Data 10, 138).
+    order ``co+cross``, ``co``, optical is IceLines' rule (Baumhoer et al. 2023, Sci. Data 10, 138). A model for one
+    kind of sensor is of use for scenes that are known to be of it.
 
     Parameters
     ----------
@@ -155,6 +161,8 @@ def choose(variables: Iterable[str], calibration: str | None = None, *, cross_se
     cross_seen : bool, default True
         Whether the cross-polarised band, where there is one, lies above its noise floor
         (`icefront_dask.models.polarisation.floor_share`).
+    kind : {"optical", "radar"}, optional
+        Of the sensor, where the variables leave it open (``grey``).
 
     Raises
     ------
@@ -162,11 +170,13 @@ def choose(variables: Iterable[str], calibration: str | None = None, *, cross_se
         No model takes these variables.
     """
     present = set(variables)
+    kind = kind_of(present) or kind
     order: Sequence[str] = section("models")["order"]
     for name in order:
         found = card(name)
         crossed = cross_seen and bool(present & set(found.cross))
-        if present & set(found.primary) and (crossed or not found.cross_required):
+        of_use = found.kind in {None, kind} and (crossed or not found.cross_required)
+        if of_use and present & set(found.primary):
             return name
     needs = "; ".join(_needs(name) for name in order)
     raise ModelMismatchError(
@@ -179,4 +189,5 @@ def choose(variables: Iterable[str], calibration: str | None = None, *, cross_se
 def _needs(name: str) -> str:
     found = card(name)
     also = f" and, above its noise floor, one of {', '.join(found.cross)}" if found.cross_required else ""
-    return f"{name} needs one of {', '.join(found.primary)}{also}"
+    scenes = "" if found.kind is None else f", of {found.kind} scenes"
+    return f"{name} needs one of {', '.join(found.primary)}{also}{scenes}"

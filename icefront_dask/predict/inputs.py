@@ -9,11 +9,14 @@ import numpy as np
 import rioxarray  # noqa: F401  registers data.rio
 import xarray as xr
 
+from icefront_dask._kinds import kind_of
 from icefront_dask.errors import GridError, InputError, ModelMismatchError, NotGeoreferencedError
 from icefront_dask.sensors import VARIABLES
 
 if TYPE_CHECKING:
     from pyproj import CRS
+
+    from icefront_dask._kinds import Kind
 
 __all__ = ["Bands", "read_bands"]
 
@@ -40,6 +43,8 @@ class Bands:
     pixel_size_m : float
         Side of a pixel, in metres of the map.
     calibration : str
+    kind : {"optical", "radar"} or None
+        Of the sensors, by the bands' names or coordinate ``sensor``.
     """
 
     arrays: dict[str, xr.DataArray]
@@ -50,6 +55,7 @@ class Bands:
     transform: Any
     pixel_size_m: float
     calibration: str
+    kind: Kind | None
 
 
 def read_bands(data: xr.DataArray | xr.Dataset) -> Bands:
@@ -95,7 +101,15 @@ def read_bands(data: xr.DataArray | xr.Dataset) -> Bands:
         calibration = next(
             (a.attrs["calibration"] for a in arrays.values() if "calibration" in a.attrs), "uncalibrated"
         )
-    return Bands(arrays, nodata, quality, frame, crs, transform, pixel_size_m, str(calibration))
+    kind = kind_of(arrays, _sensors(frame))
+    return Bands(arrays, nodata, quality, frame, crs, transform, pixel_size_m, str(calibration), kind)
+
+
+def _sensors(frame: xr.Dataset) -> list[str]:
+    """Names in coordinate ``sensor``; none where it is lazy."""
+    if "sensor" not in frame.coords or not isinstance(frame["sensor"].variable.data, np.ndarray):
+        return []
+    return [str(name) for name in np.unique(frame["sensor"].to_numpy().astype(str))]
 
 
 def _grid(data: xr.DataArray | xr.Dataset) -> tuple[CRS, Any, float]:

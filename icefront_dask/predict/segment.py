@@ -108,7 +108,7 @@ def segment(
     is read twice: once for the medians of the bands and the coarse pass, which all parts share, and once with its halo.
     """
     bands = read_bands(data)
-    name = registry.choose(bands.arrays, bands.calibration) if model == "auto" else model
+    name = registry.choose(bands.arrays, bands.calibration, kind=bands.kind) if model == "auto" else model
     name, sha256 = registry.fingerprint(name)
     settings = resolve_options(models=(name,), **options)
     card = registry.card(name)

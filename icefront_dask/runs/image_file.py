@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
+from icefront_dask._kinds import kind_of_file
 from icefront_dask.errors import InputError
 from icefront_dask.runs.nodata import without_data
 from icefront_dask.sensors import VARIABLES
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from affine import Affine
+
+    from icefront_dask._kinds import Kind
 
 __all__ = ["Image", "read_image"]
 
@@ -38,6 +41,8 @@ class Image:
     calibration : str
         gamma0 or sigma0 (linear power), reflectance, uncalibrated (grey values, or radar in dB).
     transform, crs : Affine and str, or None
+    kind : {"optical", "radar"} or None
+        Of the sensor, where the file's name says so.
     """
 
     data: npt.NDArray[np.float32]
@@ -45,6 +50,7 @@ class Image:
     calibration: str = "uncalibrated"
     transform: Affine | None = None
     crs: str | None = None
+    kind: Kind | None = None
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -93,7 +99,7 @@ def read_image(path: Path) -> Image:
         raise InputError(f"{path} cannot be read as {driver} ({error}); replace it or leave it out") from error
     if calibration not in _CALIBRATIONS:
         raise InputError(f"{path}: its tag calibration is {calibration!r}; known: {', '.join(_CALIBRATIONS)}")
-    return Image(data, names, calibration, transform, crs)
+    return Image(data, names, calibration, transform, crs, kind_of_file(path.stem))
 
 
 def _band(source: Any, index: int) -> npt.NDArray[np.float32]:

@@ -196,7 +196,7 @@ def _chosen(image: Image) -> str:
     """Name of the packaged model for an image."""
     bands, least = image.bands, resolve_options().cross_floor_share
     seen = any(floor_share(bands[name], power=image.power) <= least for name in CROSS if name in bands)
-    return registry.choose(bands, image.calibration, cross_seen=seen)
+    return registry.choose(bands, image.calibration, cross_seen=seen, kind=image.kind)
 
 
 def _published(

@@ -162,3 +162,21 @@ def test_an_architecture_of_another_package(tmp_path, monkeypatch):
     }  # fmt: skip
     (tmp_path / "thin.json").write_text(json.dumps(card))
     assert type(registry.load(str(tmp_path / "thin.safetensors")).network).__name__ == "Thin"
+
+
+def test_weights_for_one_kind_of_sensor_are_chosen_for_scenes_that_are_known_to_be_of_it(weights, monkeypatch):
+    card = json.loads(weights.with_suffix(".json").read_text())
+    for kind in ("optical", "radar"):
+        name = f"for-{kind}"
+        weights.with_name(f"{name}.safetensors").write_bytes(weights.read_bytes())
+        weights.with_name(f"{name}.json").write_text(json.dumps(card | {"name": name, "kind": kind}))
+    models = {"folders": [str(weights.parent)], "order": ["for-optical", "for-radar", "tiny"]}
+    monkeypatch.setattr(registry, "section", lambda _: models)
+    assert registry.choose(["nir"], "reflectance") == "for-optical"
+    assert registry.choose(["hh"], "gamma0") == "for-radar"
+    assert registry.choose(["hh"], kind="optical") == "for-radar"  # what the bands say goes first
+    assert registry.choose(["grey"]) == "tiny"
+    assert registry.choose(["grey"], kind="optical") == "for-optical"
+    models["order"] = ["for-optical"]
+    with pytest.raises(ModelMismatchError, match="for-optical needs one of .*, of optical scenes"):
+        registry.choose(["hh"], "gamma0")
