@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from icefront_dask._kinds import KIND_OF_FAMILY
 from icefront_dask.catalog import Items, screen, search
 from icefront_dask.change import read_verdicts
 from icefront_dask.config import section
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "make_plan", "plan", "resolve_config", "worker_bytes"]
 
+_PAGES = ".search"  # folder of the pages of a search under way, in the output folder
 _SCREENING_M = 120.0  # pixel of the grid on which footprints are weighed
 _BASE_MEMORY = 1150 * 2**20  # a worker process with PyTorch, GDAL and one model
 _BYTES_PER_PIXEL = 120  # bands of the scene in work and of the next, network input, probabilities, tracing
@@ -232,7 +235,7 @@ def _engine(output: Path, models: set[str]) -> str:
 
 
 def _items(config: RunConfig, regions: list[Region]) -> Items:
-    """Search, or read what the same search found before."""
+    """Search, going on where the same search broke off, or read what it found before."""
     request = json.dumps(search_request(config, regions), sort_keys=True, indent=1, ensure_ascii=False)
     note, table = config.output / "search.json", config.output / "items.parquet"
     if note.exists():
@@ -240,6 +243,7 @@ def _items(config: RunConfig, regions: list[Region]) -> Items:
         if found:
             raise _another_run(config.output, found)
         if table.exists():
+            _remove(config.output / _PAGES)
             return Items.from_parquet(table)
     elif foreign := sorted(path.name for path in config.output.iterdir() if not _early(path.name)):
         raise StoreError(
@@ -252,15 +256,22 @@ def _items(config: RunConfig, regions: list[Region]) -> Items:
         collections=config.collection_names,
         datetime=config.datetime,
         query=config.query,
+        cache=config.output / _PAGES,
     )
     write_bytes(note, request.encode())
     write_atomically(table, items.to_parquet)
+    _remove(config.output / _PAGES)
     return items
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _early(name: str) -> bool:
     """Whether a file is what a run leaves that was killed before it had written anything else."""
-    return name == ".lock" or (name.startswith(".search.json.") and name.endswith(".temporary"))
+    return name in {".lock", _PAGES} or (name.startswith(".search.json.") and name.endswith(".temporary"))
 
 
 def _screened(
@@ -307,7 +318,8 @@ def _specified(config: RunConfig, group: _Group) -> GroupSpec:
     """Choose the model and the bands; every scene must have one that the model starts from."""
     there = {name for scene in group.scenes for name in scene.variables}
     wanted = config.model_for(group.family)
-    name = registry.choose(there, group.scenes[0].calibration) if wanted == "auto" else wanted
+    kind = KIND_OF_FAMILY[group.family]
+    name = registry.choose(there, group.scenes[0].calibration, kind=kind) if wanted == "auto" else wanted
     card = registry.card(name)
     name, sha256 = registry.fingerprint(name)
     used: set[str] = set()

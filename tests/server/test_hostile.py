@@ -17,6 +17,9 @@ from icefront_dask.catalog.hosts import HostError
 from icefront_dask.catalog.remote import forget_files
 from icefront_dask.cube.gdal import open_gtiff
 from icefront_dask.errors import CatalogError
+from icefront_dask.regions import read_regions, write_regions
+from icefront_dask.runs.config import parse_config
+from icefront_dask.runs.planning import _items
 from tests.catalog.builders import HELHEIM, landsat
 from tests.server.services import Nginx, missing
 from tests.server.test_servers import collection
@@ -26,6 +29,7 @@ pytestmark = pytest.mark.server
 PAGE = 5
 COUNT = 43
 PAGES = -(-COUNT // PAGE)
+SLOWLY = "limit_req_zone $server_name zone=slow:64k rate=4r/s;"
 STATUSES = (301, 302, 307, 308)
 TARGETS = (
     "http://169.254.169.254/latest/meta-data",
@@ -61,26 +65,48 @@ def run_search(url, cache):
         return search(url, HELHEIM, collections="paged", cache=cache)
 
 
+def run_items(url, folder):
+    """Do what a run does first."""
+    write_regions([HELHEIM], folder / "regions.geojson")
+    config = parse_config(
+        {
+            "source": url,
+            "regions": str(folder / "regions.geojson"),
+            "output": str(folder / "run"),
+            "collections": ["paged"],
+        }
+    )
+    (folder / "run").mkdir(exist_ok=True)
+    with dask.config.set({"icefront.catalog.page_size": PAGE}):
+        return _items(config, read_regions(config.regions))
+
+
 def pages(folder):
     """Number of pages that were kept whole."""
     return len(list(folder.glob("*.pages/*.json")))
 
 
+def slowly(api):
+    return f"location = /search {{ limit_req zone=slow burst=99; {proxy(api)} }} location / {{ {proxy(api)} }}"
+
+
+def killed_after(count, folder, target, *arguments):
+    """Start a process and kill it once so many pages are kept."""
+    child = multiprocessing.get_context("spawn").Process(target=target, args=arguments)
+    child.start()
+    while pages(folder) < count:
+        assert child.is_alive()
+        time.sleep(0.01)
+    child.kill()
+    child.join()
+
+
 @pytest.mark.parametrize("kills", [2])
 def test_a_search_that_is_killed_goes_on_without_asking_for_a_page_again(api, tmp_path, kills):
-    zone = "limit_req_zone $server_name zone=slow:64k rate=4r/s;"
-    slowly = f"location = /search {{ limit_req zone=slow burst=99; {proxy(api)} }} location / {{ {proxy(api)} }}"
     cache = tmp_path / "cache"
-    with Nginx(tmp_path, http=zone, server=slowly) as front:
-        context = multiprocessing.get_context("spawn")
+    with Nginx(tmp_path, http=SLOWLY, server=slowly(api)) as front:
         for kill in range(kills):
-            child = context.Process(target=run_search, args=(front.url, cache))
-            child.start()
-            while pages(cache) < 2 * (kill + 1):
-                assert child.is_alive()
-                time.sleep(0.01)
-            child.kill()
-            child.join()
+            killed_after(2 * (kill + 1), cache, run_search, front.url, cache)
         kept, before = pages(cache), searched(front)
         assert 2 * kills <= kept < PAGES
         found = run_search(front.url, cache)
@@ -93,6 +119,17 @@ def test_a_search_that_is_killed_goes_on_without_asking_for_a_page_again(api, tm
         assert searched(front) == whole
     assert run_search(front.url, cache) == found  # and the server is gone
     assert [path.suffix for path in cache.iterdir()] == [".parquet"]
+
+
+def test_the_search_of_a_run_that_is_killed_goes_on(api, tmp_path):
+    with Nginx(tmp_path, http=SLOWLY, server=slowly(api)) as front:
+        killed_after(3, tmp_path / "run" / ".search", run_items, front.url, tmp_path)
+        kept, before = pages(tmp_path / "run" / ".search"), searched(front)
+        found = run_items(front.url, tmp_path)
+        assert len(set(found.ids)) == COUNT
+        assert searched(front) - before == PAGES - kept
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["items.parquet", "search.json"]
+    assert run_items(front.url, tmp_path) == found  # and the server is gone
 
 
 def test_a_next_link_to_another_host_is_not_followed(api, tmp_path):
