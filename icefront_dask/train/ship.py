@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from icefront_dask._kinds import Kind
     from icefront_dask.train.config import TrainConfig
 
-__all__ = ["SIMULATED", "card_of", "glaciers_of", "protocol_of", "seeds_of", "ship", "write_card"]
+__all__ = ["SIMULATED", "card_of", "glaciers_of", "kind_of_training", "protocol_of", "seeds_of", "ship", "write_card"]
 
 MAX_SHIPPED_BYTES = 16 * 2**20
 _PAIRS = (
@@ -36,6 +37,11 @@ _SUMMARY = (
     "Ice and front of glaciers and ice shelves in one band of SAR or optical imagery, with a second "
     "(cross-polarised) band where there is one"
 )
+_PRIMARY = {
+    None: ("hh", "vv", "nir", "grey", "red", "green", "pan"),
+    "optical": ("nir", "grey", "red", "green", "pan"),
+    "radar": ("hh", "vv", "grey"),
+}
 _SCALING = "SAR in dB; robust score (median, 1.4826 MAD of the scene's valid pixels) clipped to +-4; invalid 0"
 
 
@@ -117,6 +123,7 @@ def card_of(
     options = {key: value for key, value in last.architecture_options.items() if key != "deep_supervision"}
     network = registry.build(last.architecture, options)
     first = _start(configs[0])
+    kind = kind_of_training(last)
     data = [text for config in configs for text in _data_of(config)]
     if configs[0].init is not None:
         before = (f"what {configs[0].init.name} has seen, which has no card",)
@@ -128,8 +135,9 @@ def card_of(
         sha256=sha256,
         architecture=last.architecture,
         architecture_options=options,
-        primary=("hh", "vv", "nir", "grey", "red", "green", "pan"),
-        cross=("hv", "vh"),
+        primary=_PRIMARY[kind],
+        cross=() if kind == "optical" else ("hv", "vh"),
+        kind=kind,
         outputs=("ice", "front") if own else PROTOCOLS[way].outputs,
         protocol=way,
         guided=last.guided is not None,
@@ -142,7 +150,7 @@ def card_of(
         training_glaciers=_all_glaciers(configs, first),
         licence="Apache-2.0" if own else "that of the training data allows",
         seed=last.seed,
-        simulated_seeds=tuple(seeds_of(config) for config in configs),
+        simulated_seeds=(*(() if first is None else first.simulated_seeds), *(seeds_of(config) for config in configs)),
         command=tuple(commands),
         scores=scores or {},
         known_failures=tuple(failures),
@@ -167,6 +175,16 @@ def protocol_of(config: TrainConfig) -> str | None:
         if (way.task, way.preparation) == (config.task, config.preprocessing):
             return name
     return None
+
+
+def kind_of_training(config: TrainConfig) -> Kind | None:
+    """Return the kind of sensor whose looks alone the stream of a training's last stage shows; None for both."""
+    if config.data is not None:
+        return None
+    mix = config.mix
+    styles = {name for name, share in mix.styles.items() if share > 0 and mix.pairs}
+    radar, optical = bool(mix.sar) or "radar" in styles, bool(mix.optical) or bool(styles - {"radar"})
+    return None if radar == optical else "radar" if radar else "optical"
 
 
 def glaciers_of(config: TrainConfig) -> tuple[str, ...]:

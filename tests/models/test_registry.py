@@ -178,5 +178,5 @@ def test_weights_for_one_kind_of_sensor_are_chosen_for_scenes_that_are_known_to_
     assert registry.choose(["grey"]) == "tiny"
     assert registry.choose(["grey"], kind="optical") == "for-optical"
     models["order"] = ["for-optical"]
-    with pytest.raises(ModelMismatchError, match="for-optical needs one of .*, of optical scenes"):
+    with pytest.raises(ModelMismatchError, match=r"for-optical needs one of .*, of optical scenes"):
         registry.choose(["hh"], "gamma0")

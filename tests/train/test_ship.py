@@ -43,10 +43,30 @@ def test_what_initial_weights_have_seen_counts_as_seen(tmp_path):
     assert card.training_glaciers == ("jakobshavn", "kangerlussuaq")
     assert card.training_data[-1] == SIMULATED
     assert len(card.training_data) == 2
+    own = card_of([config()], "0" * 64, "later").simulated_seeds
+    assert card.simulated_seeds == (*registry.card(str(later.init)).simulated_seeds, *own)
     unknown = card_of([config(init=tmp_path / "first.safetensors")], "0" * 64, "a")
     assert unknown.training_glaciers is None
     assert unknown.training_data[0] == "what first.safetensors has seen, which has no card"
     assert card_of([config()], "0" * 64, "a").training_glaciers == ()
+
+
+@pytest.mark.parametrize(
+    ("mix", "kind"),
+    [
+        (Mix(pairs=0, sar=1, optical=1), None),
+        (Mix(pairs=0, sar=1, optical=0), "radar"),
+        (Mix(pairs=0, sar=0, optical=1), "optical"),
+        (Mix(pairs=1, sar=0, optical=1), None),
+        (Mix(pairs=1, sar=0, optical=1, styles={"plain": 1.0}), "optical"),
+        (Mix(pairs=1, sar=1, optical=0, styles={"radar": 1.0}), "radar"),
+    ],
+)
+def test_the_looks_of_the_last_stage_make_the_kind(mix, kind):
+    card = card_of([config(), config(mix=mix)], "0" * 64, "a")
+    assert card.kind == kind
+    assert ("hh" in card.primary, "nir" in card.primary) == (kind != "optical", kind != "radar")
+    assert bool(card.cross) == (kind != "optical")
 
 
 @pytest.mark.parametrize(
