@@ -3,8 +3,8 @@
 The architecture of the CaFFe baseline (Gourmelon et al. 2022) at any width; GlacierDL halves the channels.
 Its options are the normalisation, the global pooling branch and the folding of pixels. The shipped networks have
 neither a pooling branch nor statistics taken over the image at inference, so they are shift-equivariant: a tile with a
-halo of the receptive field gives what the whole scene gives. They are folded: blocks of 2 x 2 pixels become channels,
-so that no layer works at the full size, where 16 channels keep a processor waiting for memory.
+halo of the receptive field gives what the whole scene gives. In a folded network blocks of pixels become channels, so
+that no layer works at the full size; the shipped ones are not folded.
 """
 
 from __future__ import annotations
