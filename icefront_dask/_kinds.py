@@ -48,8 +48,8 @@ def kind_of_file(name: str) -> Kind | None:
     """Return what the name of an image file says of its sensor, as ``LC08_L1TP_231013_…`` or ``S1_IW_HH_…``.
 
     Its words, parted by what is neither letter nor digit, are compared with how the names of the products of Landsat,
-    Sentinel and the radar satellites of the benchmarks begin, with sensors, polarisations and modes. None where no word,
-    or words of both kinds, are found.
+    Sentinel and the radar satellites of the benchmarks begin, with sensors, polarisations and modes. None where no
+    word, or words of both kinds, are found.
     """
     words = re.split(r"[^a-z0-9]+", re.sub(r"sentinel[-_ ](?=\d)", "sentinel", name.lower()))
     found = {kind for kind, product in _PRODUCTS.items() if any(product.fullmatch(word) for word in words)}
