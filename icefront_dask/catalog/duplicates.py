@@ -108,4 +108,5 @@ def _same(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any], a: int,
 
 def _start(item: Mapping[str, Any]) -> pd.Timestamp:
     properties = item.get("properties") or {}
-    return pd.to_datetime(str(properties.get("start_datetime") or properties.get("datetime")), utc=True)
+    stamp = pd.Timestamp(str(properties.get("start_datetime") or properties.get("datetime")))
+    return stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")

@@ -129,7 +129,9 @@ class _Search:
         if collections is None and isinstance(source, Api):
             collections = [name for name in source.collections() if name in TABLE] or None
         self.collections, self.span, self.query = collections, span, query
-        self.roots = [*source.roots, *(Path(root) for root in section("catalog")["allow_roots"])]
+        settings = section("catalog")
+        self.roots = [*source.roots, *(Path(root) for root in settings["allow_roots"])]
+        self.allow_hosts = settings["allow_hosts"]
         self.pages: list[pa.Table | None] = []
         self.regions: dict[tuple[str, str], list[str]] = {}
         self.without_geometry: list[str] = []
@@ -233,7 +235,7 @@ class _Search:
         if not raster and (is_url(href) or not (_is_metadata(asset) or href.startswith(("/", "file:")))):
             return href if self.provider is None else self.provider.opened(href)
         owner = f"item {name!r}, asset {key!r}"
-        href = resolve_href(href, base, self.roots, owner=owner)
+        href = resolve_href(href, base, self.roots, owner=owner, allow_hosts=self.allow_hosts)
         return href if self.provider is None or not raster else self.provider.stored(href, owner)
 
     def items(self) -> Items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import socket
@@ -58,17 +59,26 @@ def check_host(host: str, port: int | None, allowed: Iterable[str] = ()) -> None
     """
     if is_listed(host, port, allowed):
         return
+    fault = _fault(host, port)
+    if fault is not None:
+        raise HostError(fault)
+
+
+@functools.lru_cache(maxsize=4096)
+def _fault(host: str, port: int | None) -> str | None:
+    """Return why a host that is not allowed may not be spoken to."""
     name = host.lower()
     remedy = "add it to the setting catalog.allow_hosts if that is meant"
     if _literal(name) is not None:
-        raise HostError(f"{host!r} is a literal address; give the host's name, or {remedy}")
+        return f"{host!r} is a literal address; give the host's name, or {remedy}"
     if not _NAME.fullmatch(name):
-        raise HostError(f"{host!r} is not the plain name of a host; write it in ASCII")
+        return f"{host!r} is not the plain name of a host; write it in ASCII"
     labels = name.rstrip(".").split(".")
     if len(labels) == 1 or labels[-1] in _PRIVATE_SUFFIXES:
-        raise HostError(f"{host!r} is a name of a private network; {remedy}")
+        return f"{host!r} is a name of a private network; {remedy}"
     if port not in _PORTS:
-        raise HostError(f"port {port} of {host!r} is not one of HTTP; {remedy}")
+        return f"port {port} of {host!r} is not one of HTTP; {remedy}"
+    return None
 
 
 def addresses(host: str, port: int, allowed: Iterable[str] = ()) -> list[str]:

@@ -31,6 +31,7 @@ _VSI = re.compile(
     re.IGNORECASE,
 )
 _CONNECTION = re.compile(r"^[^/]*[:<>]")  # GDAL reads DRIVER:name and XML as data sets
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
 _WINDOWS_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
 
 
@@ -69,7 +70,7 @@ def check_href(href: str, *, owner: str = "href", allow_hosts: Iterable[str] | N
 def _fault_of_text(href: str) -> str | None:
     """Return what is wrong with an href whatever it names."""
     plain = href if is_url(href) else href.replace(" ", "")
-    if not href or any(ord(c) <= 32 or ord(c) == 127 for c in plain):
+    if not href or _UNPRINTABLE.search(plain):
         return "it is empty or holds spaces or control characters; correct the catalogue"
     if len(href) > _MAX_CHARACTERS:
         return f"it has {len(href)} characters; correct the catalogue"
@@ -113,7 +114,7 @@ def _fault_of_url(href: str, allow_hosts: Iterable[str]) -> str | None:
 def _decoded(text: str) -> str:
     """Return a text without percent encoding, however often it was encoded."""
     for _ in range(4):
-        plain = unquote(text)
+        plain = unquote(text) if "%" in text else text
         if plain == text:
             break
         text = plain

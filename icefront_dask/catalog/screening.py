@@ -191,7 +191,7 @@ def _unsuited(
         return "cloud_cover", f"{cloud:.0f} % cloud"
     if collection.family == "landsat" and sun is not None and sun < settings["min_sun_elevation"]:
         return "low_sun", f"sun {sun:.1f}° above the horizon"
-    month = pd.to_datetime(str(properties.get("datetime") or properties.get("start_datetime")), utc=True).month
+    month = _month(str(properties.get("datetime") or properties.get("start_datetime")))
     if settings["months"] and month not in settings["months"]:
         return "season", f"taken in month {month}"
     if settings["platforms"] and (collection.platform or "") not in settings["platforms"]:
@@ -199,13 +199,19 @@ def _unsuited(
     return None
 
 
+def _month(text: str) -> int:
+    stamp = pd.Timestamp(text)
+    return int((stamp if stamp.tz is None else stamp.tz_convert("UTC")).month)
+
+
 def _table(items: Items, region: str, reasons: Sequence[tuple[str, str] | None]) -> pd.DataFrame:
     rows = [row for row, reason in enumerate(reasons) if reason is not None]
     pairs = [reason for reason in reasons if reason is not None]
+    ids, collections = items.ids, items.collections
     columns = {
         "region": [region] * len(rows),
-        "item_id": [items.ids[row] for row in rows],
-        "collection": [items.collections[row] for row in rows],
+        "item_id": [ids[row] for row in rows],
+        "collection": [collections[row] for row in rows],
         "datetime": items.times[rows],
         "reason": [reason for reason, _ in pairs],
         "detail": [detail for _, detail in pairs],
