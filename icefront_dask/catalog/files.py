@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import shapely
 
 from icefront_dask.catalog.access import Access
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
-    import pyarrow.parquet as pq
 
     from icefront_dask.catalog.filters import Interval
     from icefront_dask.catalog.http import Http
@@ -122,7 +122,7 @@ class ParquetIndex:
 
         def near(group: int) -> tuple[pa.Table | None, npt.NDArray[np.float64]]:
             if not hasattr(own, "file"):
-                own.file = open_table(self.base, None)
+                own.file = pq.ParquetFile(self.base, metadata=self._file.metadata)
             return self._near(own.file, group)
 
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
