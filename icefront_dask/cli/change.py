@@ -129,7 +129,7 @@ def series(
               icefront series lines.gpkg --flowline centreline.gpkg --method centreline --out series.csv
               icefront series lines.gpkg --box box.gpkg --region moltke --projected --out series.csv
               icefront series lines.gpkg --fjord fjord.gpkg --basin basin.gpkg --out series.csv
-              icefront series lines.gpkg --flowline centreline.gpkg --epoch 2000-08-15 --epoch 2020-08-15 \
+              icefront series lines.gpkg --flowline centreline.gpkg --epoch 2000-08-15 --epoch 2020-08-15 \\
                 --relative-length-out length.csv --out series.csv
     """
     import pandas as pd
@@ -236,7 +236,7 @@ def compare_fronts(
     """Compare fronts with those of another product.
 
     \b
-    Example:  icefront compare-fronts fronts.parquet termini_1972-2019_Helheim-Gletsjer_v1.0.shp \
+    Example:  icefront compare-fronts fronts.parquet termini_1972-2019_Helheim-Gletsjer_v1.0.shp \\
                 --schema calfin --regions regions.gpkg --region helheim --plot helheim.svg
     """
     from icefront_dask import change
@@ -312,9 +312,9 @@ def review(
     hold for the same lines after a reprocessing, too.
 
     \b
-    Example:  icefront review out/fronts.parquet --series out/series.parquet --regions regions.gpkg \
+    Example:  icefront review out/fronts.parquet --series out/series.parquet --regions regions.gpkg \\
                 --region helheim --cube out/cube.zarr --out review.html
-              icefront review out/fronts.parquet --regions regions.gpkg --region helheim \
+              icefront review out/fronts.parquet --regions regions.gpkg --region helheim \\
                 --verdicts verdicts.csv --judged out/judged.parquet --out review.html
     """
     from icefront_dask.change import apply_verdicts, judge_series, read_verdicts
