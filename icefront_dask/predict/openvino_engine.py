@@ -136,5 +136,7 @@ class OpenVINOEngine(Facts):
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
+            # Pinned threads of several processes all lie on the first cores.
+            "ENABLE_CPU_PINNING": False,
         }
         return load_openvino().Core().compile_model(graph, "CPU", {**own, **properties})

@@ -187,7 +187,12 @@ def _cliff(layers: Layers, radar: Radar, pixel_m: float, cliff_m: float) -> tupl
 
 
 def render_sar(
-    layers: Layers, radar: Radar, rng: np.random.Generator, pixel_m: float, cliff_m: float = 60.0
+    layers: Layers,
+    radar: Radar,
+    rng: np.random.Generator,
+    pixel_m: float,
+    cliff_m: float = 60.0,
+    looks: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Render co- and cross-polarised gamma0.
 
@@ -201,6 +206,8 @@ def render_sar(
     pixel_m : float
     cliff_m : float
         Height of the calving cliff (m).
+    looks : ndarray (H, W) float32, optional
+        Added to both polarisations (dB), before cliffs, shadow and speckle.
 
     Returns
     -------
@@ -239,6 +246,8 @@ def render_sar(
         ocean = np.where(layers.berg > 0, flat, ocean)
         ice = radar.glacier[p] + damp * ice_texture + (1 - layers.wet) * radar.dry_delta[p] + rift_gain
         db = np.where(rock, radar.rock[p] + shaded, np.where(glacier, ice, ocean))
+        if looks is not None:
+            db = db + looks
         db = db + edge_gain * damp + ramp
         if radar.false_cliff is not None:
             at, strength = radar.false_cliff

@@ -67,7 +67,7 @@ class Batches(IterableDataset[Batch]):
             pair = group[int(rng.integers(len(group)))]
             yield window(pair, rng, size, restyle(pair, rng, mix.styles))
         for _ in range(mix.sar):
-            yield sar_sample(cache, rng, size)
+            yield sar_sample(cache, rng, size, mix.foreign)
         for _ in range(mix.optical):
             yield optical_sample(cache, rng, size)
 

@@ -21,6 +21,7 @@ class Mix(BaseModel):
     styles: dict[str, float] = Field(default_factory=lambda: dict(STYLES), description="shares of the pairs' styles")
     sar: int = Field(3, ge=0, description="simulated SAR")
     optical: int = Field(2, ge=0, description="simulated optical")
+    foreign: float = Field(0.0, ge=0, le=1, description="share of the simulated SAR with random looks")
 
     @field_validator("styles")
     @classmethod

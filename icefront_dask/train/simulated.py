@@ -13,6 +13,7 @@ from icefront_dask.simulate.layers import OCEAN, ROCK, Layers, draw_surface, mak
 from icefront_dask.simulate.optical import cloud_masks, draw_sky, render_optical
 from icefront_dask.simulate.sar import draw_radar, render_sar
 from icefront_dask.simulate.sites import Frame, Site, draw_site
+from icefront_dask.train.foreign import foreign_looks
 from icefront_dask.train.sample import Sample
 
 __all__ = ["Scene", "SceneCache", "draw_scene", "optical_sample", "sar_sample"]
@@ -163,10 +164,15 @@ def _targets(layers: Layers, pixel_m: float) -> tuple[Floats, Floats]:
     return ice, front
 
 
-def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
-    """Cut a window as a radar sees it, in dB; the cross-polarised band is dropped four times in ten."""
+def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int, foreign: float = 0.0) -> Sample:
+    """Cut a window as a radar sees it, in dB; the cross-polarised band is dropped four times in ten.
+
+    A share ``foreign`` has looks of no place (:mod:`icefront_dask.train.foreign`).
+    """
     layers, scene, _, way = cache.window(rng, size)
-    co, cross = render_sar(layers, without(draw_radar(rng), cache.ablated), rng, scene.pixel_m, scene.cliff_m)
+    radar = without(draw_radar(rng), cache.ablated)
+    looks = foreign_looks(layers, rng) if foreign and rng.random() < foreign else None
+    co, cross = render_sar(layers, radar, rng, scene.pixel_m, scene.cliff_m, looks)
     ice, front = _targets(layers, scene.pixel_m)
     second = to_decibel(cross, CROSS_FLOOR_DB) if rng.random() > 0.4 else None
     return Sample(to_decibel(co, CO_FLOOR_DB), second, ice, front, np.ones_like(ice), way=way)

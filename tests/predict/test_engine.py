@@ -223,6 +223,40 @@ def test_auto_takes_reduced_precision_only_where_all_cards_allow_it(
     assert [("openvino-bf16" in names) for names in seen] == [False, True, False, False, False, False]
 
 
+_CORES_OF_AN_ENGINE = """
+import os, pathlib, threading
+import numpy as np
+from icefront_dask.predict.engine import make_engine
+from tests.predict.networks import TinyUNet
+
+engine, batch = make_engine(TinyUNet().eval(), "openvino-fp32", 1), np.zeros((1, 3, 256, 256), "float32")
+engine(batch)
+seen, done = set(), threading.Event()
+
+def watch():
+    while not done.is_set():
+        for task in pathlib.Path("/proc/self/task").iterdir():
+            seen.add(len(os.sched_getaffinity(int(task.name))))
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+for _ in range(100):
+    engine(batch)
+done.set()
+watcher.join()
+print(min(seen), len(os.sched_getaffinity(0)))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are told by /proc")
+def test_no_thread_of_an_engine_is_pinned_to_a_core() -> None:
+    """Pinned, the threads of all workers of a machine share its first core."""
+    _require("openvino-fp32")
+    done = subprocess.run([sys.executable, "-c", _CORES_OF_AN_ENGINE], capture_output=True, text=True, check=True)
+    fewest, allowed = done.stdout.split()
+    assert fewest == allowed
+
+
 def test_openvino_is_left_out_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("icefront_dask.predict.engine.find_spec", lambda name: None)
     assert resolve_engine("auto").startswith(("torch-", "cuda-"))
