@@ -36,6 +36,9 @@ def simulate(
     textures: Annotated[
         Path | None, typer.Option("--textures", help="Folder of real radar images whose looks --independent takes.")
     ] = None,
+    guides: Annotated[
+        bool, typer.Option("--guides", help="Write the fjord and a flowline beside each scene of --independent.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write an archive of simulated scenes whose fronts are known.
@@ -45,13 +48,13 @@ def simulate(
 
     \b
     Example:  icefront simulate out/archive --seed 7
-              icefront simulate out/independent --independent 100
+              icefront simulate out/independent --independent 100 --guides
     """
     if independent is not None:
-        _independent(out, independent, seed or 0, textures, as_json=as_json)
+        _independent(out, independent, seed or 0, textures, guides=guides, as_json=as_json)
         return
-    if textures is not None:
-        raise ConfigError("--textures gives looks to the scenes of --independent; name both")
+    if textures is not None or guides:
+        raise ConfigError("--textures and --guides are of the scenes of --independent; name that too")
     from icefront_dask.simulate.archive import write_archive
     from icefront_dask.simulate.plan import demo_plan, small_plan
 
@@ -72,12 +75,17 @@ def simulate(
     )
 
 
-def _independent(out: Path, count: int, seed: int, textures: Path | None, *, as_json: bool) -> None:
+def _independent(out: Path, count: int, seed: int, textures: Path | None, *, guides: bool, as_json: bool) -> None:
     from icefront_dask.simulate.independent.scenes import write_scenes
 
     with progress() as report:
         names = write_scenes(
-            out, count, seed=seed, textures=textures, progress=lambda done, total: report("scenes", done, total)
+            out,
+            count,
+            seed=seed,
+            textures=textures,
+            guides=guides,
+            progress=lambda done, total: report("scenes", done, total),
         )
     result({"scenes": len(names), "first": names[0], "last": names[-1], "output": out}, as_json=as_json)
 

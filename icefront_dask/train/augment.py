@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from icefront_dask.simulate.fields import Floats
     from icefront_dask.train.sample import Sample
 
-__all__ = ["augment", "punch_holes", "retone"]
+__all__ = ["augment", "cast_shadows", "punch_holes", "retone"]
 
 
 def retone(band: Floats, rng: np.random.Generator) -> Floats:
@@ -38,6 +38,27 @@ def retone(band: Floats, rng: np.random.Generator) -> Floats:
     out = band.copy()
     out[valid] = values
     return out
+
+
+def cast_shadows(band: Floats, rng: np.random.Generator) -> Floats:
+    """Darken an optical band in one to four stripes of any width and direction, or beside a line, by 30 to 90 %.
+
+    The edges are ragged and up to a few pixels soft. What is dark is darkened towards the darkest tone of the window.
+    """
+    shape = band.shape
+    rows, cols = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    angle, diagonal = rng.uniform(0, 2 * np.pi), float(np.hypot(*shape))
+    away = (cols - shape[1] / 2) * np.float32(np.cos(angle)) + (rows - shape[0] / 2) * np.float32(np.sin(angle))
+    rough = gaussian_filter(rng.standard_normal(shape).astype(np.float32), rng.uniform(2, 12))
+    away += np.float32(rng.uniform(0, 8)) * rough / np.float32(max(float(rough.std()), 1e-6))
+    soft = rng.uniform(0.3, 4.0)
+    shade = np.zeros(shape, np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        centre, half = rng.uniform(-0.4, 0.4) * diagonal, rng.uniform(0.01, 0.12) * diagonal
+        inside = away - centre if rng.random() < 0.2 else half - np.abs(away - centre)
+        shade = np.maximum(shade, np.clip(0.5 + inside / soft, 0, 1))
+    low = np.float32(np.nanpercentile(band, 0.5)) if np.isfinite(band).any() else np.float32(0)
+    return np.asarray(band - np.float32(rng.uniform(0.3, 0.9)) * shade * (band - low), np.float32)
 
 
 def punch_holes(shape: tuple[int, int], rng: np.random.Generator, share: float = 0.5) -> Floats:

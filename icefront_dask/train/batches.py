@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from icefront_dask.errors import ConfigError
-from icefront_dask.train.augment import augment
+from icefront_dask.train.augment import augment, cast_shadows
 from icefront_dask.train.pairs import Pair, read_pairs, restyle, window
 from icefront_dask.train.simulated import SceneCache, optical_sample, sar_sample
 
@@ -65,11 +66,16 @@ class Batches(IterableDataset[Batch]):
         for _ in range(mix.pairs):
             group = self.pairs[glaciers[int(rng.integers(len(glaciers)))]]
             pair = group[int(rng.integers(len(group)))]
-            yield window(pair, rng, size, restyle(pair, rng, mix.styles))
+            yield self._shaded(window(pair, rng, size, restyle(pair, rng, mix.styles)), rng)
         for _ in range(mix.sar):
             yield sar_sample(cache, rng, size, mix.foreign)
         for _ in range(mix.optical):
-            yield optical_sample(cache, rng, size)
+            yield self._shaded(optical_sample(cache, rng, size), rng)
+
+    def _shaded(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        if not self.config.shades or rng.random() >= self.config.shades:
+            return sample
+        return replace(sample, primary=cast_shadows(sample.primary, rng))
 
 
 def loader(config: TrainConfig, start: int) -> DataLoader[Batch]:

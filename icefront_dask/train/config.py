@@ -41,6 +41,7 @@ class TrainConfig(BaseModel):
     off_centre: float = Field(0.25, description="farthest that a front lies from the middle, in sides of the scene")
     calved: float = Field(0.0, ge=0, le=1, description="share of the scenes with a long piece beside the front")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
+    shades: float = Field(0.0, ge=0, le=1, description="share of the pairs and optical windows of mix in cast shadow")
     guided: float | None = Field(
         None, ge=0, le=1, description="share of the windows of mix that are told the way to the sea; in_channels is 4"
     )

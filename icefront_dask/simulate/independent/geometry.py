@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from rasterio.features import shapes
 from scipy.spatial import Voronoi, cKDTree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ICE", "OCEAN", "ROCK", "Mosaic", "Place", "draw_place", "mosaic"]
+__all__ = ["ICE", "OCEAN", "ROCK", "Mosaic", "Place", "draw_place", "fjord_of", "flowline_of", "mosaic"]
 
 OCEAN, ICE, ROCK = 0, 1, 2
 _ROUNDS = 4
@@ -105,6 +106,26 @@ def draw_place(rng: np.random.Generator, size: int) -> Place:
     whole = shapely.line_merge(shapely.union_all(edges)) if edges else shapely.MultiLineString()
     front = _lines(shapely.intersection(whole, shapely.box(0, 0, size, size)))
     return Place(kind_of[owner].reshape(size, size), front, (float(down[0]), float(down[1])))
+
+
+def fjord_of(place: Place) -> shapely.Geometry:
+    """Return where a front can be, as somebody would draw it: what is not rock, to about 2 px."""
+    inside = (place.kind != ROCK).astype(np.uint8)
+    parts = [shapely.geometry.shape(part) for part, value in shapes(inside, mask=inside > 0) if value]
+    return shapely.make_valid(shapely.simplify(shapely.union_all(parts), 2.0))
+
+
+def flowline_of(place: Place) -> shapely.LineString:
+    """Return a line from the glacier's middle by the front's to the middle of the sea."""
+    from scipy.ndimage import distance_transform_edt
+
+    ends = []
+    for kind in (ICE, OCEAN):
+        deep = distance_transform_edt(np.pad(place.kind == kind, 1))[1:-1, 1:-1]
+        row, col = np.unravel_index(int(deep.argmax()), deep.shape)
+        ends.append((col + 0.5, row + 0.5))
+    middle = place.front.interpolate(0.5, normalized=True)
+    return shapely.LineString([ends[0], (middle.x, middle.y), ends[1]])
 
 
 def _faces(pairs: NDArray[np.intp], ice: NDArray[np.bool_], ocean: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -6,7 +6,7 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
@@ -18,7 +18,17 @@ from scipy.ndimage import distance_transform_edt
 
 from icefront_dask.errors import InputError, StoreError
 from icefront_dask.simulate.independent.clutter import correlated_normal, gamma_texture, speckle
-from icefront_dask.simulate.independent.geometry import ICE, OCEAN, ROCK, Mosaic, Place, draw_place, mosaic
+from icefront_dask.simulate.independent.geometry import (
+    ICE,
+    OCEAN,
+    ROCK,
+    Mosaic,
+    Place,
+    draw_place,
+    fjord_of,
+    flowline_of,
+    mosaic,
+)
 from icefront_dask.simulate.independent.quilting import even_crop, quilt
 
 if TYPE_CHECKING:
@@ -177,6 +187,7 @@ def write_scenes(
     seed: int = 0,
     size: int = 320,
     textures: str | Path | None = None,
+    guides: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Write scenes as ``NAME.tif`` (gamma0 of HH and HV), ``NAME.geojson`` (the front), ``NAME_ice.png``.
@@ -194,6 +205,8 @@ def write_scenes(
         Side in pixels.
     textures : path, optional
         Folder of real radar images, see :func:`read_textures`.
+    guides : bool
+        Write ``NAME_fjord.geojson`` and ``NAME_flowlines.geojson`` too: what a region of a run states.
     progress : callable, optional
         Called with what is done, and of how much.
 
@@ -215,17 +228,41 @@ def write_scenes(
     names = []
     for number in range(count):
         name = f"independent-{seed + number:06d}"
-        _write(out, name, draw_scene(seed + number, size, looks))
+        scene = draw_scene(seed + number, size, looks)
+        _write(out, name, scene)
+        if guides:
+            _write_guides(out, name, scene)
         names.append(name)
         if progress is not None:
             progress(number + 1, count)
     return names
 
 
+def _transform(scene: Scene) -> Affine:
+    return Affine(scene.pixel_m, 0, 200_000.0, 0, -scene.pixel_m, -2_500_000.0)
+
+
+def _write_lonlat(path: Path, scene: Scene, geometry: shapely.Geometry, properties: dict[str, Any]) -> None:
+    """Write a geometry in pixels as GeoJSON."""
+    transform, to_lonlat = _transform(scene), pyproj.Transformer.from_crs(_CRS, 4326, always_xy=True)
+    ground = shapely.transform(
+        geometry,
+        lambda xy: np.column_stack(
+            to_lonlat.transform(transform.c + transform.a * xy[:, 0], transform.f + transform.e * xy[:, 1])
+        ),
+    )
+    feature = {"type": "Feature", "properties": properties, "geometry": shapely.geometry.mapping(ground)}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}) + "\n", encoding="utf-8")
+
+
+def _write_guides(out: Path, name: str, scene: Scene) -> None:
+    _write_lonlat(out / f"{name}_fjord.geojson", scene, fjord_of(scene.place), {})
+    _write_lonlat(out / f"{name}_flowlines.geojson", scene, flowline_of(scene.place), {})
+
+
 def _write(out: Path, name: str, scene: Scene) -> None:
     size = len(scene.place.kind)
-    transform = Affine(scene.pixel_m, 0, 200_000.0, 0, -scene.pixel_m, -2_500_000.0)
-    profile = {"driver": "GTiff", "height": size, "width": size, "crs": _CRS, "transform": transform}
+    profile = {"driver": "GTiff", "height": size, "width": size, "crs": _CRS, "transform": _transform(scene)}
     with rasterio.open(
         out / f"{name}.tif", "w", count=len(scene.bands), dtype="float32", nodata=np.nan, compress="deflate", **profile
     ) as target:
@@ -240,17 +277,5 @@ def _write(out: Path, name: str, scene: Scene) -> None:
         )
     with mask:
         mask.write(np.where(scene.place.kind == OCEAN, 0, 255).astype(np.uint8), 1)
-    to_lonlat = pyproj.Transformer.from_crs(_CRS, 4326, always_xy=True)
-    ground = shapely.transform(
-        scene.place.front,
-        lambda xy: np.column_stack(
-            to_lonlat.transform(transform.c + transform.a * xy[:, 0], transform.f + transform.e * xy[:, 1])
-        ),
-    )
-    feature = {
-        "type": "Feature",
-        "properties": {"glacier": name, "sea": scene.sea, "looks": scene.looks, "pixel_size_m": scene.pixel_m},
-        "geometry": shapely.geometry.mapping(ground),
-    }
-    text = json.dumps({"type": "FeatureCollection", "features": [feature]})
-    (out / f"{name}.geojson").write_text(text + "\n", encoding="utf-8")
+    properties = {"glacier": name, "sea": scene.sea, "looks": scene.looks, "pixel_size_m": scene.pixel_m}
+    _write_lonlat(out / f"{name}.geojson", scene, scene.place.front, properties)

@@ -10,9 +10,10 @@ import shapely
 
 from icefront_dask.errors import InputError, StoreError
 from icefront_dask.score import read_dataset
+from icefront_dask.score.guides import fjord_mask, scene_guide
 from icefront_dask.score.sides import ocean_of
 from icefront_dask.simulate import independent
-from icefront_dask.simulate.independent.geometry import OCEAN
+from icefront_dask.simulate.independent.geometry import ICE, OCEAN, ROCK
 from icefront_dask.simulate.independent.scenes import draw_scene, read_textures, write_scenes
 from tests.score.images import write_png
 
@@ -45,6 +46,18 @@ def test_the_data_set_says_where_front_and_sea_are(tmp_path):
             assert source.transform.a == pytest.approx(scene.pixel_m)
     with pytest.raises(StoreError, match="new one"):
         write_scenes(tmp_path / "b", 1)
+
+
+def test_guides_hold_the_front_and_lead_from_ice_to_sea(tmp_path):
+    write_scenes(tmp_path / "b", 4, seed=20, size=SIZE, guides=True)
+    for number, sample in enumerate(read_dataset(tmp_path / "b", "scenes")):
+        place = draw_scene(20 + number, SIZE).place
+        guide = scene_guide(sample.name, sample.image)
+        inside = fjord_mask(guide.fjord, sample.image)
+        assert (inside == (place.kind != ROCK)).mean() > 0.95
+        (flow,) = guide.flowlines
+        kinds = [place.kind[int(y), int(x)] for x, y in (flow.coords[0], flow.coords[-1])]
+        assert kinds == [ICE, OCEAN]
 
 
 def test_textures_come_from_a_folder(tmp_path):
