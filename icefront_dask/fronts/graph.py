@@ -15,6 +15,8 @@ import numpy as np
 from scipy.sparse import coo_array, csgraph
 from scipy.spatial import Delaunay
 
+from icefront_dask.fronts.gaps import beside_gaps
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -162,7 +164,7 @@ def trace_points(
     known : (H, W) bool ndarray, optional
         Pixels with data.
     unknown_cost : float
-        What a pixel of a jump over unknown pixels counts; 1 is CALFIN's weight.
+        What a pixel of a jump over and beside unknown pixels counts; 1 is CALFIN's weight.
 
     Returns
     -------
@@ -194,11 +196,11 @@ def _distinct(points: IntArray) -> tuple[IntArray, IntArray]:
 def _jumps(
     points: IntArray, edges: IntArray, length: FloatArray, known: npt.NDArray[np.bool_], cost: float
 ) -> FloatArray:
-    """Return lengths in which unknown pixels under a jump count `cost`."""
+    """Return lengths in which pixels under a jump that are unknown, or beside such, count `cost`."""
     out = length.copy()
     for k in np.flatnonzero(length > CALFIN_REACH_PX):
         a, b = points[edges[k]]
         at = np.linspace(a, b, int(np.ceil(length[k])) + 1)[1:-1].round().astype(np.intp)
-        unknown = float((~known[at[:, 0], at[:, 1]]).mean())
+        unknown = float(beside_gaps(at, known).mean())
         out[k] = length[k] * (1 - unknown * (1 - cost))
     return out

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import shapely
 
-from icefront_dask.fronts.gaps import closed_over_gap, off_gaps
+from icefront_dask.fronts.gaps import beside_gaps, closed_over_gap, off_gaps
+from icefront_dask.fronts.graph import trace_points
 from tests.fronts.scenes import distances, without
 from tests.fronts.shapes import SHAPE, SHAPES, ice_cap, ice_tongue, open_scene, scene, trace, with_island
 
@@ -41,7 +42,10 @@ MISSING = {
 @pytest.mark.parametrize("missing", MISSING)
 @pytest.mark.parametrize("name", SCENES)
 def test_stripes_and_holes_are_bridged(name, missing):
-    rendered = without(SCENES[name](), MISSING[missing])
+    assert_on_truth(without(SCENES[name](), MISSING[missing]))
+
+
+def assert_on_truth(rendered):
     fronts = trace(rendered)
     truth = shapely.MultiLineString(rendered.pieces)
     lines = shapely.MultiLineString([front.xy for front in fronts])
@@ -49,6 +53,19 @@ def test_stripes_and_holes_are_bridged(name, missing):
     assert np.concatenate([there, back]).mean() <= 0.5
     assert there.max() <= 1.5
     assert back.max() <= 1.5
+
+
+# The ends of a ring lie in a hole, or beyond a hole only a stub of the front is left before the wall.
+CUT_OFF = [
+    *(("circle", seed) for seed in (1004, 1020, 1024, 1045, 1076)),
+    *(("line in a bend", seed) for seed in (1051, 1052, 1059)),
+    ("slope in a bend", 1084),
+]
+
+
+@pytest.mark.parametrize(("name", "seed"), CUT_OFF)
+def test_stubs_beyond_holes_and_rings_that_end_in_them(name, seed):
+    assert_on_truth(without(SCENES[name](), holes(seed)))
 
 
 def test_pixels_beside_gaps_go_where_others_are_left():
@@ -73,3 +90,25 @@ def test_a_ring_with_a_gap_is_closed_where_it_is_short(gap, closes):
     ring = closed_over_gap(path, known)
     assert np.array_equal(ring[0], ring[-1]) is closes
     assert len(ring) == len(path) + closes
+
+
+def test_a_ring_whose_ends_touch_in_a_gap_begins_where_it_is_seen():
+    angle = np.radians(np.arange(0, 360, 1.0))
+    path = np.round(50 + 30 * np.column_stack([np.sin(angle), np.cos(angle)])).astype(np.intp)
+    path = path[np.concatenate([[True], (np.diff(path, axis=0) != 0).any(axis=1)])]
+    known = np.ones((100, 100), bool)
+    assert np.array_equal(closed_over_gap(path, known), path)
+    known[48:53, 81:90] = False
+    ring = closed_over_gap(path, known)
+    assert np.array_equal(ring[0], ring[-1])
+    assert not beside_gaps(ring[:1], known).any()
+    assert beside_gaps(path[:1], known).all()
+
+
+def test_pixels_beside_a_gap_count_as_the_gap_does():
+    points = np.array([[10, col] for col in (*range(5, 15), *range(21, 31))])
+    known = np.ones((20, 40), bool)
+    known[:, 16:20] = False
+    path = trace_points(points[:11], known=known, unknown_cost=0.3)
+    assert path[-1].tolist() == [10, 21]
+    assert trace_points(points[:11])[-1].tolist() == [10, 14]
