@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from icefront_dask.fronts import isolate
 from icefront_dask.fronts.ends import front_stretch
-from icefront_dask.fronts.gaps import closed_over_gap, off_gaps
+from icefront_dask.fronts.gaps import closed_over_gap, off_gaps, with_stubs
 from icefront_dask.fronts.graph import trace_points
 from icefront_dask.fronts.refine import look_across, oriented, refine, resample
 
@@ -101,7 +101,9 @@ def _alike(a: Pixels, b: Pixels) -> bool:
 
 
 def _path(points: Pixels, penalty: Float, scene: Scene) -> Pixels:
-    return trace_points(points, penalty, known=scene.known, unknown_cost=scene.options.unknown_cost)
+    options = scene.options
+    path = trace_points(points, penalty, known=scene.known, unknown_cost=options.unknown_cost)
+    return with_stubs(path, points[penalty <= options.edge_penalty], scene.known)
 
 
 def _contrast(level: Image, pixels: Pixels) -> Float:

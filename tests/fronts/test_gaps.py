@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from icefront_dask.fronts.gaps import beside_gaps, closed_over_gap, off_gaps
+from icefront_dask.fronts.gaps import beside_gaps, closed_over_gap, off_gaps, with_stubs
 from icefront_dask.fronts.graph import trace_points
 from tests.fronts.scenes import distances, without
 from tests.fronts.shapes import SHAPE, SHAPES, ice_cap, ice_tongue, open_scene, scene, trace, with_island
@@ -58,8 +58,8 @@ def assert_on_truth(rendered):
 # The ends of a ring lie in a hole, or beyond a hole only a stub of the front is left before the wall.
 CUT_OFF = [
     *(("circle", seed) for seed in (1004, 1020, 1024, 1045, 1076)),
-    *(("line in a bend", seed) for seed in (1051, 1052, 1059)),
-    ("slope in a bend", 1084),
+    *(("line in a bend", seed) for seed in (1019, 1051, 1052, 1059, 1076, 2010, 2047)),
+    *(("slope in a bend", seed) for seed in (1084, 2049)),
 ]
 
 
@@ -112,3 +112,23 @@ def test_pixels_beside_a_gap_count_as_the_gap_does():
     path = trace_points(points[:11], known=known, unknown_cost=0.3)
     assert path[-1].tolist() == [10, 21]
     assert trace_points(points[:11])[-1].tolist() == [10, 14]
+
+
+@pytest.mark.parametrize(
+    ("stub", "gap", "joins"),
+    [
+        ([(20, 35), (20, 36)], slice(22, 35), True),
+        ([(22, 35)], slice(22, 35), True),
+        ([(30, 35)], slice(22, 35), False),  # aside
+        ([(20, 35)], slice(22, 28), False),  # seven pixels that show no front
+        ([(20, 50)], slice(22, 50), False),  # too far
+    ],
+)
+def test_a_stub_straight_ahead_beyond_a_gap_is_joined(stub, gap, joins):
+    path = np.column_stack([np.full(20, 20), np.arange(2, 22)])
+    known = np.ones((40, 60), bool)
+    assert np.array_equal(with_stubs(path, path, known), path)
+    known[:, gap] = False
+    assert np.array_equal(with_stubs(path, path, known), path)
+    led_on = with_stubs(path, np.concatenate([path, stub]), known)
+    assert led_on.tolist() == [*path.tolist(), *(map(list, stub) if joins else [])]
