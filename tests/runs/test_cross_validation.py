@@ -123,10 +123,16 @@ def test_initial_weights_must_not_have_seen_what_is_left_out(data, training, tmp
             room._not_seen(base, ["helheim"])
 
 
-@pytest.mark.parametrize("name", ["cross-validation-sar", "ablation"])
+@pytest.mark.parametrize("name", ["cross-validation-optical", "cross-validation-sar", "ablation"])
 def test_other_trainings_choose_nothing(name):
-    config = room._checked(read_train_config(Path(__file__).resolve().parents[2] / "configs" / f"{name}.yaml"))
-    assert (config.validation, config.init) == (None, None)
+    configs = Path(__file__).resolve().parents[2] / "configs"
+    config = room._checked(read_train_config(configs / f"{name}.yaml"))
+    assert config.validation is None
+    if config.init is not None:
+        start = read_train_config(configs / "cross-validation-start.yaml")
+        assert config.init.resolve() == (start.out / f"{start.name}.safetensors").resolve()
+        assert (start.mix.pairs, start.data, start.init) == (0, None, None)
+        assert start.architecture_options == config.architecture_options
 
 
 def test_the_default_training_chooses_nothing():
