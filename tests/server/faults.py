@@ -39,12 +39,13 @@ TRANSFORM = Affine(20.0, 0.0, 300_000.0, 0.0, -20.0, -2_500_000.0)
 
 @dataclass(frozen=True)
 class Faults:
-    """Shares of requests that fail, and the lifetime of a token."""
+    """Shares of requests that fail, the lifetime of a token, and how long a file's bytes are waited for."""
 
     unavailable: float = 0.0
     reset: float = 0.0
     truncated: float = 0.0
     token_s: float = 3600.0
+    wait_s: float = 0.0
 
 
 class FaultServer(QuietServer):
@@ -113,6 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send(503, b"")
             return
         name = parts.path.rpartition("/")[2]
+        time.sleep(self.server.faults.wait_s)
         with self.server.lock:
             self.server.asked[worker, name] += 1
         signature = parse_qs(parts.query).get("sig", [""])[0]

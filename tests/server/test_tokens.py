@@ -18,6 +18,7 @@ from tests.server import canary, faults
 pytestmark = pytest.mark.server
 
 LIFETIME_S = 1.0
+WAIT_S = 0.4  # a file, so that the run outlives a token on any machine
 HOST = f"w0{faults.SUFFIX}"
 
 
@@ -42,7 +43,7 @@ def test_a_run_outlives_its_tokens_and_keeps_none(blobs, tmp_path, monkeypatch, 
         for key, asset in item["assets"].items():
             names[item["id"], key] = f"{len(names)}.tif"
             shutil.copy(archive.folder / asset["href"], tmp_path / "blobs" / names[item["id"], key])
-    with faults.serving(tmp_path / "blobs", faults.Faults(token_s=LIFETIME_S)) as server:
+    with faults.serving(tmp_path / "blobs", faults.Faults(token_s=LIFETIME_S, wait_s=WAIT_S)) as server:
         for item in items:
             for key, asset in item["assets"].items():
                 asset["href"] = f"http://{HOST}:{server.port}/data/{names[item['id'], key]}"
