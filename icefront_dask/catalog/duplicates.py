@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from icefront_dask.catalog.wellformed import utc
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -108,5 +110,4 @@ def _same(items: Sequence[Mapping[str, Any]], footprints: Sequence[Any], a: int,
 
 def _start(item: Mapping[str, Any]) -> pd.Timestamp:
     properties = item.get("properties") or {}
-    stamp = pd.Timestamp(str(properties.get("start_datetime") or properties.get("datetime")))
-    return stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
+    return utc(str(properties.get("start_datetime") or properties.get("datetime")))

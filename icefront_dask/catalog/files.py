@@ -107,28 +107,28 @@ class ParquetIndex:
         if self._found is None:
             groups = range(self._file.num_row_groups)
             if is_url(self.base):
-                read = [self._near(self._file, group) for group in groups]
+                read = [self._rows_near(self._file, group) for group in groups]
             else:
-                read = self._near_in_threads(groups)
+                read = self._rows_near_in_threads(groups)
             parts = [part for part, _ in read if part is not None]
             bounds = [extent for _, extent in read]
             table = concatenated(parts)
             self._found = Items(table), np.concatenate(bounds) if bounds else np.empty((0, 4))
         return self._found
 
-    def _near_in_threads(self, groups: Sequence[int]) -> list[tuple[pa.Table | None, npt.NDArray[np.float64]]]:
+    def _rows_near_in_threads(self, groups: Sequence[int]) -> list[tuple[pa.Table | None, npt.NDArray[np.float64]]]:
         """Read groups side by side: Arrow decodes the fields of one struct column one after the other."""
         own = threading.local()
 
         def near(group: int) -> tuple[pa.Table | None, npt.NDArray[np.float64]]:
             if not hasattr(own, "file"):
                 own.file = pq.ParquetFile(self.base, metadata=self._file.metadata)
-            return self._near(own.file, group)
+            return self._rows_near(own.file, group)
 
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
             return list(pool.map(near, groups))
 
-    def _near(self, file: pq.ParquetFile, group: int) -> tuple[pa.Table | None, npt.NDArray[np.float64]]:
+    def _rows_near(self, file: pq.ParquetFile, group: int) -> tuple[pa.Table | None, npt.NDArray[np.float64]]:
         """Return the rows of one group that are near any announced geometry, and their bounds."""
         shapes = Items(file.read_row_group(group, columns=list(REQUIRED[:2])), partial=True).footprints
         extent = shapely.bounds(shapes)

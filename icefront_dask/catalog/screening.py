@@ -10,7 +10,7 @@ import pandas as pd
 from icefront_dask.catalog.duplicates import duplicates
 from icefront_dask.catalog.geometry import footprint_shares
 from icefront_dask.catalog.items import REGIONS, Items
-from icefront_dask.catalog.wellformed import bands_of, number_of, well_formed
+from icefront_dask.catalog.wellformed import bands_of, number_of, utc, well_formed
 from icefront_dask.config import section
 from icefront_dask.errors import (
     CatalogError,
@@ -191,17 +191,12 @@ def _unsuited(
         return "cloud_cover", f"{cloud:.0f} % cloud"
     if collection.family == "landsat" and sun is not None and sun < settings["min_sun_elevation"]:
         return "low_sun", f"sun {sun:.1f}° above the horizon"
-    month = _month(str(properties.get("datetime") or properties.get("start_datetime")))
+    month = utc(str(properties.get("datetime") or properties.get("start_datetime"))).month
     if settings["months"] and month not in settings["months"]:
         return "season", f"taken in month {month}"
     if settings["platforms"] and (collection.platform or "") not in settings["platforms"]:
         return "platform", f"taken by {collection.platform or 'an unnamed platform'}"
     return None
-
-
-def _month(text: str) -> int:
-    stamp = pd.Timestamp(text)
-    return int((stamp if stamp.tz is None else stamp.tz_convert("UTC")).month)
 
 
 def _table(items: Items, region: str, reasons: Sequence[tuple[str, str] | None]) -> pd.DataFrame:

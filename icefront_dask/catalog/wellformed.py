@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from icefront_dask.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from icefront_dask.sensors import Band, Collection
 
-__all__ = ["bands_of", "number_of", "well_formed"]
+__all__ = ["bands_of", "number_of", "utc", "well_formed"]
 
 _NUMBERS = (
     "sat:absolute_orbit",
@@ -72,6 +74,12 @@ def number_of(item: Mapping[str, Any], key: str) -> float | None:
         raise CatalogError(
             f"item {item.get('id')!r}: its {key} is {value!r}, no number; correct it or leave the item out"
         ) from None
+
+
+def utc(text: str) -> pd.Timestamp:
+    """Return a time in UTC; one without a zone is in UTC."""
+    stamp = pd.Timestamp(text)
+    return stamp.tz_localize("UTC") if stamp.tz is None else stamp.tz_convert("UTC")
 
 
 def bands_of(

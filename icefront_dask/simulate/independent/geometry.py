@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 from rasterio.features import shapes
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import Voronoi, cKDTree
 
 if TYPE_CHECKING:
@@ -117,8 +118,6 @@ def fjord_of(place: Place) -> shapely.Geometry:
 
 def flowline_of(place: Place) -> shapely.LineString:
     """Return a line from the glacier's middle by the front's to the middle of the sea."""
-    from scipy.ndimage import distance_transform_edt
-
     ends = []
     for kind in (ICE, OCEAN):
         deep = distance_transform_edt(np.pad(place.kind == kind, 1))[1:-1, 1:-1]
