@@ -83,11 +83,13 @@ def robust_scale(band: Floats, limit: int = 250_000) -> RobustScale:
     return RobustScale(median, spread)
 
 
-def _score(band: Floats, scale: RobustScale) -> Floats:
-    z = band - np.float32(scale.median)
-    z /= np.float32(scale.spread)
-    np.clip(z, -CLIP, CLIP, out=z)
-    return np.nan_to_num(z, copy=False, nan=0.0).astype(np.float32, copy=False)
+def _score(band: Floats, valid: NDArray[np.bool_], scale: RobustScale, out: Floats) -> None:
+    """Set ``out`` to the score of a band, 0 where it is invalid."""
+    np.subtract(band, np.float32(scale.median), out=out)
+    out /= np.float32(scale.spread)
+    np.clip(out, -CLIP, CLIP, out=out)
+    if not valid.all():
+        out[~valid] = 0
 
 
 def seaward(
@@ -152,10 +154,12 @@ def channels(
         and validity of ``primary`` (1 valid, 0 not), always the last; scores of invalid pixels are 0.
     """
     valid = np.isfinite(primary)
-    out = np.zeros((3 if way is None else 4, *primary.shape), np.float32)
-    out[0] = _score(primary, scale or robust_scale(primary))
-    if cross is not None:
-        out[1] = _score(cross, cross_scale or robust_scale(cross)) * valid
+    out = np.empty((3 if way is None else 4, *primary.shape), np.float32)
+    _score(primary, valid, scale or robust_scale(primary), out[0])
+    if cross is None:
+        out[1] = 0
+    else:
+        _score(cross, valid & np.isfinite(cross), cross_scale or robust_scale(cross), out[1])
     if way is not None:
         out[2] = way
     out[-1] = valid
