@@ -48,3 +48,16 @@ def test_radar_is_not_shaded_and_targets_stay(tmp_path):
     optical = [_first(Mix(pairs=0, sar=0, optical=1), shades, tmp_path) for shades in (0, 1)]
     assert not np.array_equal(optical[0][0], optical[1][0])
     np.testing.assert_array_equal(optical[0][1], optical[1][1])
+
+
+def test_half_of_the_shadows_have_straight_and_hard_edges():
+    band = np.full((96, 96), 1, np.float32)
+    band[:2] = 0  # the darkest tone
+    hard = 0
+    for seed in range(60):
+        dark = 1 - cast_shadows(band, np.random.default_rng(seed))[2:]
+        share = dark / max(float(dark.max()), 1e-6)
+        inside = share > 0.5
+        edges = np.count_nonzero(inside[1:] != inside[:-1]) + np.count_nonzero(inside[:, 1:] != inside[:, :-1])
+        hard += np.count_nonzero((share > 0.02) & (share < 0.98)) < 0.9 * edges
+    assert 20 <= hard <= 40
