@@ -58,8 +58,8 @@ class Scene:
 def paths(ridge: Pixels, faint: Pixels, edge: Float, level: Image, scene: Scene) -> list[Pixels]:
     """Return candidate paths along pixels, without repetition.
 
-    The first follows the ridge where the ice output confirms it, and the faint ridge and the edge of the ice, which
-    count less, where there is no other. The second is that of the ridge alone.
+    The first follows the ridge where the ice output confirms it or the front output is sure of it, and the faint ridge
+    and the edge of the ice, which count less, where there is no other. The second is that of the ridge alone.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def paths(ridge: Pixels, faint: Pixels, edge: Float, level: Image, scene: Scene)
         confirmed[doubtful] = _contrast(level, ridges[doubtful]) >= options.support_contrast
         extra = _edge_pixels(ridges, edge, scene)
         points = np.concatenate([ridges, extra])
-        penalty = np.where(confirmed, weak, options.unsupported_penalty)
+        doubt = _doubt(scene.front, ridges) * options.unsupported_penalty
+        penalty = np.where(confirmed, weak, np.maximum(doubt, weak))
         penalty = np.concatenate([penalty, np.full(len(extra), options.edge_penalty)])
     if not len(points):
         return []
@@ -104,6 +105,17 @@ def _path(points: Pixels, penalty: Float, scene: Scene) -> Pixels:
     options = scene.options
     path = trace_points(points, penalty, known=scene.known, unknown_cost=options.unknown_cost)
     return with_stubs(path, points[penalty <= options.edge_penalty], scene.known)
+
+
+def _doubt(front: Image, pixels: Pixels) -> Float:
+    """Return how far the front output leaves open whether pixels of a ridge are front, from 0 (sure) to 1.
+
+    It is the variance of a draw with that probability as a share of the largest there is, 4 p (1 - p), and 1 below a
+    half.
+    """
+    likely = np.maximum(_largest_around(front, pixels, 1), 0.5)
+    doubt: Float = 4 * likely * (1 - likely)
+    return doubt
 
 
 def _contrast(level: Image, pixels: Pixels) -> Float:

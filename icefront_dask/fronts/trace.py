@@ -60,8 +60,9 @@ def trace_scene(
 
     The ridge of the front output becomes a skeleton, less the fjord's walls, and the skeleton a line by its
     minimum spanning tree and the longest path in it (CALFIN, Cheng et al. 2021, doi:10.5194/tc-15-1663-2021).
-    Pixels of the ridge which the ice output does not confirm earn nothing on the way; where the ridge has gaps or
-    stops, a fainter ridge or the edge between glacier and ocean goes on for it. Of this path and that of the ridge
+    Pixels of the ridge which the ice output does not confirm earn less on the way the less sure the front output is of
+    them, and at last nothing; where the ridge has gaps or stops, a fainter ridge or the edge between glacier and ocean
+    goes on for it. Of this path and that of the ridge
     alone the one with the better confidence and coverage stays. The line is cut to the fjord, moved to sub-pixel
     place and judged. A line that is not accepted is looked at again, where that can be done, and the better of both
     stays. With ``method: calfin`` or ``caffe`` the lines are those of the published post-processing.

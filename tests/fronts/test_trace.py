@@ -186,6 +186,19 @@ def test_bergs_and_blobs_change_nothing(name):
         assert front.status == Status.ACCEPTED
 
 
+@pytest.mark.parametrize(("strength", "whole"), [(0.97, True), (0.5, False)])
+@pytest.mark.parametrize("level", [0.1, 0.5])
+def test_a_sure_ridge_stays_where_the_ice_output_shows_nothing(level, strength, whole):
+    """The front crosses the scene; the ice output tells the sides apart in its middle alone."""
+    base = open_scene("sinus")
+    outer = np.abs(np.arange(SHAPE[1]) - 100) > 40
+    front = base.front * np.float32(strength / base.front.max())
+    (line,) = trace(replace(base, ice=np.where(outer, np.float32(level), base.ice), front=front))
+    truth = shapely.LineString(base.truth)
+    assert (line.length_px > 0.97 * truth.length) == whole
+    assert distances(line.xy, base.truth)[0].max() <= 1.5
+
+
 def test_rift_linked_to_the_front_is_not_the_front():
     front = fjord_scene(lambda x: 95 + 5 * np.sin(x / 20))
     rift = fjord_scene(lambda x: 70 + 3 * np.sin(x / 15))
