@@ -13,6 +13,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from icefront_dask.fronts.bridges import bridged
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,9 +39,6 @@ __all__ = [
 _FRONT_VARIANCE_PX2 = 0.75  # of a box of ± 1.5 px: what the front output means by "front"
 _STEP_PX = 0.25
 _WHOLE_PX = 2.0
-_TANGENT_PX = 6
-_LEAST_TANGENT_PX = 3
-_SHORT_RUN = 4
 
 
 @dataclass(frozen=True)
@@ -286,43 +285,8 @@ def refine(
         mean = (1 - ice_weight) * across.ridge + ice_weight * across.crossing
         target = np.where(both, mean, np.where(np.isfinite(across.ridge), across.ridge, across.crossing))
         moved = _smoothed(target, smooth_px, max_smoothing_px)
-        line = resample(bridged(line + moved[:, None] * seaward(line), np.isfinite(target)))
+        line = resample(bridged(line + moved[:, None] * seaward(line), np.isfinite(target), front))
     return without_loops(line)
-
-
-def bridged(xy: Float, seen: npt.NDArray[np.bool_]) -> Float:
-    """Bridge runs of vertices that are not seen by cubics which go on in the line's direction on both sides.
-
-    The direction is that of the vertices before and behind, at most `_TANGENT_PX` and at least
-    `_LEAST_TANGENT_PX`; a bridge leaves its chord by at most a quarter of its length. Runs up to `_SHORT_RUN` and
-    those at the ends stay as they are.
-    """
-    line = xy.copy()
-    change = np.flatnonzero(np.diff(seen.astype(np.int8)))
-    bounds = [-1, *change.tolist(), len(xy) - 1]
-    for before, left, after, end in zip(bounds, bounds[1:], bounds[2:], bounds[3:], strict=False):
-        right = after + 1
-        if seen[left + 1] or right - left <= _SHORT_RUN:
-            continue
-        back, on = min(left - before - 1, _TANGENT_PX), min(end - right, _TANGENT_PX)
-        if min(back, on) < _LEAST_TANGENT_PX:
-            continue
-        chord = xy[right] - xy[left]
-        size = float(np.hypot(*chord))
-        start, stop = _unit(xy[left] - xy[left - back]), _unit(xy[right + on] - xy[right])
-        if size == 0 or min(start @ chord, stop @ chord) < 0.5 * size:
-            continue
-        t = np.linspace(0.0, 1.0, right - left + 1)[:, None]
-        bow = size * (t * (1 - t) ** 2 * (start - chord / size) - t**2 * (1 - t) * (stop - chord / size))
-        farthest = float(np.hypot(*bow.T).max())
-        bow *= min(1.0, 0.25 * size / farthest) if farthest > 0 else 1.0
-        line[left : right + 1] = xy[left] + t * chord + bow
-    return line
-
-
-def _unit(vector: Float) -> Float:
-    size = float(np.hypot(*vector))
-    return vector / size if size > 0 else vector
 
 
 def without_loops(xy: Float, longest: int = 60) -> Float:
