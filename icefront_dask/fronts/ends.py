@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Float: TypeAlias = npt.NDArray[np.float64]
+    Mask: TypeAlias = npt.NDArray[np.bool_]
 
 __all__ = ["front_stretch", "heaviest_run"]
 
@@ -40,7 +41,7 @@ def front_stretch(
     xy : (n, 2) float64 ndarray
         Line with about one vertex a pixel.
     peak : (n,) float64 ndarray
-        Front probability on it.
+        Front probability on it; NaN where there are no data, which speaks neither way.
     contrast : (n,) float64 ndarray
         Ice probability inland less that seaward, NaN where unknown.
     strength, direction, offset : float
@@ -53,30 +54,36 @@ def front_stretch(
     n = len(xy)
     if n < 3 or (strength == 0 and direction == 0 and offset == 0):
         return 0, n
-    probable = np.clip(peak, 0.01, 0.99)
+    seen = np.isfinite(peak)
+    if not seen.any():
+        return 0, n
+    probable = np.clip(np.where(seen, peak, 0.5), 0.01, 0.99)
     sure = np.clip(np.nan_to_num(contrast, nan=0.0), 0.0, 1.0)
-    odds = _calm(np.log(probable / (1 - probable)))
-    doubt = 1.0 - _calm(sure)
+    odds = _calm(np.log(probable / (1 - probable)), seen)
+    doubt = 1.0 - _calm(sure, seen)
     tangent = np.gradient(smooth_line(xy, _TANGENT_PX), axis=0)
     tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
     start, stop = 0, n
     for _ in range(2):
-        main = _main_direction(tangent[start:stop], (probable * sure)[start:stop])
-        along = _calm(np.abs(tangent @ main))
+        main = _main_direction(tangent[start:stop], (probable * sure * seen)[start:stop])
+        along = _calm(np.abs(tangent @ main), seen)
         gain = strength * odds + direction * doubt * (along - _ASKEW) + offset
-        start, stop = heaviest_run(np.clip(gain, -_MOST, _MOST))
+        start, stop = heaviest_run(np.where(seen, np.clip(gain, -_MOST, _MOST), 0.0))
     return (start, stop) if stop - start > 2 else (0, n)
 
 
 def heaviest_run(gain: Float) -> tuple[int, int]:
-    """Return start and stop of the run of values with the largest sum, empty where none is positive."""
+    """Return start and stop of the run of values with the largest sum, the shortest of such, or empty."""
     total = np.concatenate([[0.0], np.cumsum(gain)])
     stop = int((total - np.minimum.accumulate(total)).argmax())
-    return int(total[: stop + 1].argmin()), stop
+    return stop - int(total[stop::-1].argmin()), stop
 
 
-def _calm(values: Float) -> Float:
-    calm: Float = gaussian_filter1d(values, _ALONG_PX, mode="nearest")
+def _calm(values: Float, seen: Mask) -> Float:
+    """Return values smoothed along the line, of what is seen of it."""
+    share = gaussian_filter1d(seen.astype(np.float64), _ALONG_PX, mode="nearest")
+    total = gaussian_filter1d(np.where(seen, values, 0.0), _ALONG_PX, mode="nearest")
+    calm: Float = total / np.maximum(share, 1e-9)
     return calm
 
 

@@ -49,6 +49,18 @@ def test_weak_ends_go_and_weak_middles_stay():
     assert stop == pytest.approx(95, abs=4)
 
 
+def test_vertices_without_data_count_neither_way():
+    ridge_alone = {**WEIGHTS, "direction": 0.0}
+    line = np.column_stack([np.arange(140.0), np.zeros(140)])
+    peak, contrast = np.full(140, 0.9), np.full(140, 0.9)
+    peak[25:100], contrast[25:100] = np.nan, np.nan
+    assert front_stretch(line, peak, contrast, **ridge_alone) == (0, 140)
+    assert front_stretch(line, np.where(np.isnan(peak), 0.0, peak), contrast, **ridge_alone)[0] > 90
+    peak[:25], peak[125:] = np.nan, np.nan
+    assert front_stretch(line, peak, contrast, **ridge_alone) == (100, 125)
+    assert front_stretch(line, np.full(140, np.nan), contrast, **ridge_alone) == (0, 140)
+
+
 def bent():
     """A front of 100 px with a wall of 60 px behind each of its corners, one inland and one seaward."""
     front = np.column_stack([np.arange(100.0), np.zeros(100)])
