@@ -200,10 +200,10 @@ def lines_of(path: Pixels, level: Image, edge: Float, scene: Scene) -> list[Floa
         if len(xy) < 3:
             continue
         if scene.walls is not None:
-            xy = isolate.reach_walls(xy, scene.walls, options.reach_wall_px)
+            xy = isolate.reach_walls(xy, scene.walls, options.reach_wall_px, scene.known, options.unknown_cost)
         else:
             xy = _without_coasts(xy, level, scene)
-        xy = isolate.reach_gaps(xy, scene.known, _END_REACH_PX / 2)
+        xy = isolate.reach_gaps(xy, scene.known, _END_REACH_PX / 2, scene.domain)
         lines.append(xy)
     return lines
 
@@ -214,7 +214,7 @@ def _without_coasts(xy: Float, level: Image, scene: Scene) -> Float:
     seen = look_across(xy, scene.front, level, reach=_END_REACH_PX, weak=options.weak_threshold)
     start, stop = front_stretch(
         xy,
-        seen.peak,
+        np.where(isolate.lookup(scene.known, xy), seen.peak, np.nan),
         seen.contrast,
         strength=options.end_strength,
         direction=options.end_direction,

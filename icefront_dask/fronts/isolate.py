@@ -40,6 +40,8 @@ _SINE = 0.3
 _NARROW_PX = 5.0
 _NARROW_SHARE = 0.25  # of the largest distance from a wall along a line
 _STRIP_PX = 2**18
+_STEP_PX = 0.5
+_FARTHEST = 1.5  # of a reach, over pixels without data
 
 
 class Walls:
@@ -266,15 +268,43 @@ def _runs_of_rows(
     return change[::2] + start * (width + 1), change[1::2] + start * (width + 1)
 
 
-def reach_walls(xy: Float, walls: Walls, reach_px: float) -> Float:
-    """Extend ends straight to the wall where they stop at most `reach_px` short of it, less in a narrow fjord."""
+def reach_walls(
+    xy: Float, walls: Walls, reach_px: float, known: Mask | None = None, unknown_cost: float = 1.0
+) -> Float:
+    """Extend ends straight to the wall where they stop at most `reach_px` short of it, less in a narrow fjord.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64 ndarray
+    walls : Walls
+    reach_px : float
+    known : (H, W) bool ndarray, optional
+        Pixels with data.
+    unknown_cost : float
+        What a pixel without data counts on the way, which is at most `_FARTHEST` times as long as the reach.
+    """
     reach_px = touch_px(walls.distance(xy, reach_px / _NARROW_SHARE), reach_px)
-    return _led_on(xy, reach_px, lambda way: ~lookup(walls.fjord, way, outside=True))
+
+    def near_wall(way: Float) -> Mask:
+        cost = np.ones(len(way)) if known is None else np.where(lookup(known, way, outside=True), 1.0, unknown_cost)
+        return ~lookup(walls.fjord, way, outside=True) & (_STEP_PX * np.cumsum(cost) <= reach_px + _STEP_PX / 2)
+
+    return _led_on(xy, reach_px if known is None else _FARTHEST * reach_px, near_wall)
 
 
-def reach_gaps(xy: Float, known: Mask, reach_px: float) -> Float:
-    """Extend ends straight to the pixels without data before which they stop at most `reach_px` short."""
-    return xy if known.all() else _led_on(xy, reach_px, lambda way: ~lookup(known, way, outside=True))
+def reach_gaps(xy: Float, known: Mask, reach_px: float, domain: Mask | None = None) -> Float:
+    """Extend ends straight to the pixels without data before which they stop at most `reach_px` short.
+
+    Beyond a domain, the pixels where a front may be, they are not sought.
+    """
+    if known.all():
+        return xy
+
+    def before_gap(way: Float) -> Mask:
+        inside = np.ones(len(way), dtype=bool) if domain is None else lookup(domain, way)
+        return ~lookup(known, way, outside=True) & np.logical_and.accumulate(inside)
+
+    return _led_on(xy, reach_px, before_gap)
 
 
 def _led_on(xy: Float, reach_px: float, aim: Callable[[Float], Mask]) -> Float:
@@ -286,7 +316,7 @@ def _led_on(xy: Float, reach_px: float, aim: Callable[[Float], Mask]) -> Float:
         norm = float(np.hypot(*direction))
         if norm == 0:
             continue
-        steps = np.arange(0.5, reach_px + 0.25, 0.5)
+        steps = np.arange(_STEP_PX, reach_px + _STEP_PX / 2, _STEP_PX)
         way = line[-1] + steps[:, None] * direction / norm
         hit = np.flatnonzero(aim(way))
         if len(hit) and hit[0] > 0:

@@ -61,10 +61,20 @@ CUT_OFF = [
     *(("line in a bend", seed) for seed in (1019, 1051, 1052, 1059, 1076, 2010, 2047)),
     *(("slope in a bend", seed) for seed in (1084, 2049)),
 ]
+# Something of a corner is seen beside the hole, or all of it right before the hole.
+CORNERS = (
+    *(912, 1007, 1021, 1038, 1041, 1043, 1058, 1062, 1082, 1083, 2019, 2024, 2026, 2030, 3018, 3020),
+    *(4015, 4017, 4021, 4026, 4028),
+)
+# The front ends at the wall or the island in a hole, beside one or right behind one.
+AT_WALLS = [
+    *(("island", seed) for seed in (1001, 1015, 1021, 1028, 1038, 1070, 2011, 2014, 2016, 2023, 2025, 3018, 4047)),
+    *(("slope in a bend", seed) for seed in (2012, 3035)),
+]
 
 
-@pytest.mark.parametrize(("name", "seed"), CUT_OFF)
-def test_stubs_beyond_holes_and_rings_that_end_in_them(name, seed):
+@pytest.mark.parametrize(("name", "seed"), [*CUT_OFF, *AT_WALLS, *(("ice tongue", seed) for seed in CORNERS)])
+def test_stubs_rings_corners_and_ends_at_holes(name, seed):
     assert_on_truth(without(SCENES[name](), holes(seed)))
 
 

@@ -348,6 +348,21 @@ def test_ends_reach_the_gap_before_which_they_stop():
     assert out[:, 0].max() == pytest.approx(61.5, abs=0.51)
     assert out[:, 0].min() == 33.0
     assert isolate.reach_gaps(line, known, 1.0)[:, 0].max() == 59.0
+    domain = np.ones(SHAPE, bool)
+    domain[:, 61:] = False
+    assert np.array_equal(isolate.reach_gaps(line, known, 3.5, domain), line)
+
+
+def test_pixels_without_data_before_a_wall_count_less():
+    walls = isolate.Walls(channel(SHAPE, 20.0))
+    line = np.column_stack([np.arange(36.0, 60.0), np.full(24, 40.0)])
+    known = np.ones(SHAPE, bool)
+    assert np.array_equal(isolate.reach_walls(line, walls, 5.0, known, 0.3), line)
+    known[:, 31:35] = False
+    assert isolate.reach_walls(line, walls, 5.0, known, 0.3)[:, 0].min() == pytest.approx(30.0, abs=0.51)
+    known[:, 25:] = False
+    farther = line[line[:, 0] > 38]
+    assert np.array_equal(isolate.reach_walls(farther, walls, 5.0, known, 0.3), farther)
 
 
 @pytest.mark.parametrize(("left", "right", "share"), [(30, 70, 1.0), (30, 50, 0.5), (40, 60, 0.5), (45, 55, 0.25)])
