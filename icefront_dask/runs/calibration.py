@@ -123,8 +123,9 @@ def fitted(views: Sequence[Sequence[TracedErrors]], options: FrontOptions) -> di
     dict
         ``settings``: what section ``fronts`` is to hold. ``views`` and ``fronts`` (by status). ``coverage``: for
         accepted fronts and those in review, by group and for all, the shares of points within 1 and 1.96 sigma
-        of the truth on the views that the fit did not see (each half by the fit of the other). ``target``: what
-        they are to be. ``median_error_px`` and ``median_sigma_px`` of accepted fronts.
+        of the truth on the views that the fit did not see (each half by the fit of the other). ``coverage_as_set``:
+        the same by the settings in force, on all views. ``target``: what the shares are to be. ``median_error_px`` and
+        ``median_sigma_px`` of accepted fronts.
     """
     halves = [[f for n, view in enumerate(views) if n // 2 % 2 == half for f in view] for half in (0, 1)]
     checked: list[tuple[list[TracedErrors], FrontOptions]] = []
@@ -140,15 +141,21 @@ def fitted(views: Sequence[Sequence[TracedErrors]], options: FrontOptions) -> di
         "views": len(views),
         "fronts": dict(Counter(str(front.status) for front in everything)),
         "target": [LEVELS[number] for number in LEVELS],
-        "coverage": {
-            str(status): {
-                group: _covered(checked, status, group)
-                for group in ("all", *sorted({f.group for f in everything if f.status == status}))
-            }
-            for status in _JUDGED
-        },
+        "coverage": _table(checked),
+        "coverage_as_set": _table([(everything, options)]),
         "median_error_px": _median(np.concatenate([front.errors_px for front in accepted])),
         "median_sigma_px": _median(np.array([uncertainty_px(f.spread_px, f.confidence, settled) for f in accepted])),
+    }
+
+
+def _table(checked: Sequence[tuple[Sequence[TracedErrors], FrontOptions]]) -> dict[str, dict[str, list[float]]]:
+    """Coverage by status and group."""
+    return {
+        str(status): {
+            group: _covered(checked, status, group)
+            for group in ("all", *sorted({f.group for fronts, _ in checked for f in fronts if f.status == status}))
+        }
+        for status in _JUDGED
     }
 
 

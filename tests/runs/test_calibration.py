@@ -36,6 +36,8 @@ def test_each_half_of_the_views_is_judged_by_the_fit_of_the_other():
     alike = fitted([one(1.0) for _ in range(60)], from_config())
     assert alike["coverage"]["accepted"]["sar"] == pytest.approx([0.683, 0.95], abs=0.02)
     assert alike["fronts"] == {"accepted": 60}
+    wide = dataclasses.replace(from_config(), uncertainty_factor=50.0)
+    assert fitted([one(1.0) for _ in range(60)], wide)["coverage_as_set"]["accepted"]["all"] == [1.0, 1.0]
     uneven = fitted([one(1.0 if n // 2 % 2 == 0 else 3.0) for n in range(60)], from_config())
     assert abs(uneven["coverage"]["accepted"]["all"][0] - 0.683) > 0.04
 
@@ -61,6 +63,6 @@ def test_settings_are_written_between_comments(tmp_path):
 @pytest.mark.soak
 def test_packaged_settings_cover_fronts_of_scenes_beyond_those_they_were_fitted_on():
     found = calibrate(scenes=300, first_seed=VIEW_SEED + 100_000)
-    one, two = found["coverage"]["accepted"]["all"]
+    one, two = found["coverage_as_set"]["accepted"]["all"]
     assert abs(one - 0.6827) <= 0.05
     assert abs(two - 0.95) <= 0.05
