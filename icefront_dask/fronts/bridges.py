@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from scipy.spatial import KDTree
 
+from icefront_dask.fronts.spacing import evenly
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -102,20 +104,13 @@ def _turns(first: Float, last: Float, start: Float, stop: Float, count: int) -> 
         return []
     corner = first + ahead * start
     fine = np.linspace(0.0, 1.0, 4 * count)[:, None]
-    return [_even(_conic(first, corner, last, weight, fine), count) for weight in _TURNS]
+    return [evenly(_conic(first, corner, last, weight, fine), count) for weight in _TURNS]
 
 
 def _conic(first: Float, corner: Float, last: Float, weight: float, t: Float) -> Float:
     shares = (1 - t) ** 2, 2 * weight * t * (1 - t), t**2
     conic: Float = (shares[0] * first + shares[1] * corner + shares[2] * last) / sum(shares)
     return conic
-
-
-def _even(xy: Float, count: int) -> Float:
-    """Return a line with a number of vertices at equal distances."""
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-    at = np.linspace(0.0, length[-1], count)
-    return np.column_stack([np.interp(at, length, xy[:, axis]) for axis in (0, 1)])
 
 
 def _best_told(ways: list[Float], beyond: Float, front: Image | None) -> Float:
@@ -131,7 +126,7 @@ def _best_told(ways: list[Float], beyond: Float, front: Image | None) -> Float:
     strength = float(shown.max())
     wrong = []
     for way in ways:
-        away = KDTree(np.concatenate([_even(way, 4 * len(way)), beyond])).query(pixels[:, ::-1] + 0.5)[0]
+        away = KDTree(np.concatenate([evenly(way, 4 * len(way)), beyond])).query(pixels[:, ::-1] + 0.5)[0]
         ridge = np.clip((_RIM_PX - away) / (_RIM_PX - _CORE_PX), 0.0, 1.0)
         wrong.append(float(np.abs(shown - strength * ridge).sum()))
     best = int(np.argmin(wrong))

@@ -14,6 +14,7 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from icefront_dask.fronts.bridges import bridged
+from icefront_dask.fronts.spacing import resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,16 +65,6 @@ class Across:
     crossing: Float
     variance: Float
     contrast: Float
-
-
-def resample(xy: Float, step: float = 1.0) -> Float:
-    """Return a line with vertices at equal distances of at most `step`, both ends kept."""
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-    if length[-1] == 0:
-        return xy[:1]
-    at = np.linspace(0.0, length[-1], int(np.ceil(length[-1] / step)) + 1)
-    keep = np.concatenate([[True], np.diff(length) > 0])
-    return np.column_stack([np.interp(at, length[keep], xy[keep, axis]) for axis in (0, 1)])
 
 
 def smooth_line(values: Float, sigma: float) -> Float:

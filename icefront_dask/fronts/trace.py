@@ -62,10 +62,10 @@ def trace_scene(
     minimum spanning tree and the longest path in it (CALFIN, Cheng et al. 2021, doi:10.5194/tc-15-1663-2021).
     Pixels of the ridge which the ice output does not confirm earn less on the way the less sure the front output is of
     them, and at last nothing; where the ridge has gaps or stops, a fainter ridge or the edge between glacier and ocean
-    goes on for it. Of this path and that of the ridge
-    alone the one with the better confidence and coverage stays. The line is cut to the fjord, moved to sub-pixel
-    place and judged. A line that is not accepted is looked at again, where that can be done, and the better of both
-    stays. With ``method: calfin`` or ``caffe`` the lines are those of the published post-processing.
+    goes on for it. Of this path and that of the ridge alone the one with the better confidence and coverage stays. The
+    line is cut to the fjord, moved to sub-pixel place and judged. A line that is not accepted is looked at again, where
+    that can be done, and the better of both stays. With ``method: calfin`` or ``caffe`` the lines are those of the
+    published post-processing.
 
     With zones and no front output the front is where the glacier that holds the flowlines' inland ends meets the
     ocean that holds their seaward ends, also across 3 unknown pixels (`icefront_dask.fronts.zoned`). With zones and

@@ -63,7 +63,7 @@ class Spread:
 
 
 def _room(shape: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Return memory that is not set; that of NumPy lies on large pages, which are several times as fast to fill."""
+    """Return memory that is not set; that of NumPy lies on large pages where there are any."""
     if device.type == "cpu":
         return torch.from_numpy(np.empty(shape, np.float32))
     return torch.empty(shape, dtype=torch.float32, device=device)

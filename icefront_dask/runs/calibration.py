@@ -160,7 +160,7 @@ def _table(checked: Sequence[tuple[Sequence[TracedErrors], FrontOptions]]) -> di
 
 
 def _covered(checked: Sequence[tuple[Sequence[TracedErrors], FrontOptions]], status: Status, group: str) -> list[float]:
-    """Shares of points within each number of sigmas, over both halves."""
+    """Shares of points within each number of sigmas, over all that was checked."""
     inside, count = dict.fromkeys(LEVELS, 0.0), 0
     for fronts, options in checked:
         chosen = [f for f in fronts if f.status == status and group in {"all", f.group} and math.isfinite(f.spread_px)]
