@@ -219,6 +219,7 @@ def _without_coasts(xy: Float, level: Image, scene: Scene) -> Float:
         strength=options.end_strength,
         direction=options.end_direction,
         offset=options.end_offset,
+        relative=options.end_relative,
     )
     return xy[start:stop]
 

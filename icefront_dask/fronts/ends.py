@@ -28,13 +28,20 @@ _MOST = 2.0  # one vertex says no more than this
 
 
 def front_stretch(
-    xy: Float, peak: Float, contrast: Float, *, strength: float, direction: float, offset: float
+    xy: Float,
+    peak: Float,
+    contrast: Float,
+    *,
+    strength: float,
+    direction: float,
+    offset: float,
+    relative: float = 0.0,
 ) -> tuple[int, int]:
     """Return the stretch of a line that is front rather than wall or coast.
 
     Each vertex speaks for or against the front; the stretch with the largest sum stays, as of log-odds. What
-    speaks are the log-odds of the ridge and, as far as the ice output does not tell glacier from ocean there, how
-    far the line turns from the front's main direction.
+    speaks are the log-odds of the ridge, less a share of those that the front has in its middle, and, as far as the ice
+    output does not tell glacier from ocean there, how far the line turns from the front's main direction.
 
     Parameters
     ----------
@@ -46,6 +53,9 @@ def front_stretch(
         Ice probability inland less that seaward, NaN where unknown.
     strength, direction, offset : float
         Weights of the ridge's log-odds, of the direction, and of neither; 0 for all keeps the whole line.
+    relative : float, default 0
+        Share of the median log-odds of the stretch, where they are above 0, that those of a vertex are held against: a
+        ridge of 0.5 is the end of a front that is sure elsewhere, and the middle of one that is not.
 
     Returns
     -------
@@ -67,7 +77,8 @@ def front_stretch(
     for _ in range(2):
         main = _main_direction(tangent[start:stop], (probable * sure * seen)[start:stop])
         along = _calm(np.abs(tangent @ main), seen)
-        gain = strength * odds + direction * doubt * (along - _ASKEW) + offset
+        usual = float(np.median(odds[start:stop][seen[start:stop]])) if seen[start:stop].any() else 0.0
+        gain = strength * (odds - relative * max(usual, 0.0)) + direction * doubt * (along - _ASKEW) + offset
         start, stop = heaviest_run(np.where(seen, np.clip(gain, -_MOST, _MOST), 0.0))
     return (start, stop) if stop - start > 2 else (0, n)
 

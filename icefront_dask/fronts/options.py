@@ -49,6 +49,7 @@ class FrontOptions:
     end_strength: float
     end_direction: float
     end_offset: float
+    end_relative: float
     min_length_m: float
     min_width_share: float
     min_length_px: float

@@ -85,6 +85,9 @@ class Landscape:
         Height of the rock; size of a cell of its ridges (slopes are some 20 cells long); roughness of its slopes.
     phase : float
         Offset into the fields.
+    chip_m, chip_cell_m : float
+        How far the front steps back or forth from one calved block to the next (0: it does not), and the size of a
+        cell of their mosaic; a block is some 7 cells wide.
     """
 
     atlas: Atlas
@@ -102,6 +105,8 @@ class Landscape:
     phase: float
     facet_m: float = 90.0
     rugged_m: float = 18.0
+    chip_m: float = 0.0
+    chip_cell_m: float = 10.0
 
     def flow(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Along-flow and across-flow coordinates (m) of positions."""
@@ -147,6 +152,9 @@ class Landscape:
         if self.kind == "tongue":
             edge = self.half_width_m * self.tongue_share * (1 + 0.12 * line_noise(self.atlas, 3, along, 60.0, 55.0))
             level = np.maximum(level, np.minimum(np.abs(across) - edge, along - self.mouth_m))
+        if self.chip_m:
+            u, v = along / self.chip_cell_m + 60 * self.phase, across / self.chip_cell_m
+            level = level + self.chip_m * sample(self.atlas.tone, u, v)
         return level.astype(np.float32)
 
     def elevation(self, x: Floats, y: Floats) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt, label
 
 from icefront_dask.simulate.fields import Floats, line_noise, sample
 from icefront_dask.simulate.landscape import FrontShape
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
     from icefront_dask.simulate.landscape import Front, Landscape
 
-__all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers", "turned"]
+__all__ = ["GLACIER", "OCEAN", "ROCK", "Layers", "Surface", "draw_surface", "make_layers", "signed_distance", "turned"]
 
 OCEAN, GLACIER, ROCK = 0, 1, 2
+_CRUMB = 0.005  # smaller pieces of ice or ocean, as shares of a scene, are no blocks of a front
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,18 @@ def _distance(level: Floats, pixel_m: float) -> tuple[Floats, Floats]:
     return np.clip(level / slope, -3000, 3000).astype(np.float32), slope
 
 
+def signed_distance(ice: NDArray[np.bool_], pixel_m: float) -> Floats:
+    """Return the distance to the rim of a mask (m), negative in it, clipped at ± 3 km; crumbs of either side go."""
+    least = _CRUMB * ice.size
+    for side in (ice, ~ice):
+        parts, _ = label(side)
+        ice = ice ^ (side & (np.bincount(parts.ravel()) < least)[parts])
+    if ice.all() or not ice.any():
+        return np.full(ice.shape, -3000 if ice.all() else 3000, np.float32)
+    away = np.where(ice, 0.5 - distance_transform_edt(ice), distance_transform_edt(~ice) - 0.5)
+    return np.clip(away * pixel_m, -3000, 3000).astype(np.float32)
+
+
 def _berg_level(landscape: Landscape, front: Front, surface: Surface, x: Floats, y: Floats) -> Floats:
     """Level of the bergs (m), positive inside; those at the front lie seaward of its position beside them."""
     level = np.full(x.shape, -500, np.float32)
@@ -222,7 +236,8 @@ def make_layers(landscape: Landscape, front: Front, surface: Surface, x: Floats,
     atlas, w = landscape.atlas, landscape.half_width_m
     along, across = landscape.flow(x, y)
     wall = landscape.wall(x, y)
-    front_m, _ = _distance(landscape.ice(x, y, front), pixel_m)
+    level = landscape.ice(x, y, front)
+    front_m = signed_distance(level < 0, pixel_m) if landscape.chip_m else _distance(level, pixel_m)[0]
     kind = np.where(wall > 0, ROCK, np.where(front_m < 0, GLACIER, OCEAN)).astype(np.uint8)
 
     flow_along = along - surface.moved_m

@@ -48,7 +48,14 @@ class Batches(IterableDataset[Batch]):
         config = self.config
         first = config.simulated_seed + self.start // config.refresh_every
         cache = SceneCache(
-            first, config.cache, config.scene_px, config.fjord_px, config.off_centre, config.without, config.calved
+            first,
+            config.cache,
+            config.scene_px,
+            config.fjord_px,
+            config.off_centre,
+            config.without,
+            config.calved,
+            config.jagged,
         )
         if config.mix.sar + config.mix.optical:
             for _ in range(config.cache):

@@ -40,6 +40,7 @@ class TrainConfig(BaseModel):
     fjord_px: tuple[float, float] = Field((40.0, 350.0), description="least and greatest width of a simulated fjord")
     off_centre: float = Field(0.25, description="farthest that a front lies from the middle, in sides of the scene")
     calved: float = Field(0.0, ge=0, le=1, description="share of the scenes with a long piece beside the front")
+    jagged: float = Field(0.0, ge=0, le=1, description="share of the simulated scenes whose front is one of blocks")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
     shades: float = Field(0.0, ge=0, le=1, description="share of the pairs and optical windows of mix in cast shadow")
     guided: float | None = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from icefront_dask.simulate.sar import draw_radar, render_sar
 from icefront_dask.simulate.sites import Frame, Site, draw_site
 from icefront_dask.train.foreign import foreign_looks
 from icefront_dask.train.sample import Sample
+
+if TYPE_CHECKING:
+    from icefront_dask.simulate.landscape import Landscape
 
 __all__ = ["Scene", "SceneCache", "draw_scene", "optical_sample", "sar_sample"]
 
@@ -41,13 +45,15 @@ def draw_scene(
     off_centre: float = 0.25,
     ablated: tuple[str, ...] = (),
     calved: float = 0.0,
+    jagged: float = 0.0,
 ) -> Scene:
     """Draw a place, a front and its looks; the scene is ``size`` pixels wide.
 
     The fjord's width is drawn within ``fjord_px``, its direction is any, and the middle of the front lies up to
     ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front. The ingredients
     ``ablated`` (`icefront_dask.simulate.ablation`) are left out. A share ``calved`` of the scenes has a long piece
-    beside the front besides what :func:`icefront_dask.simulate.layers.draw_surface` draws.
+    beside the front besides what :func:`icefront_dask.simulate.layers.draw_surface` draws; in a share ``jagged`` the
+    front follows the rims of calved blocks.
     """
     rng = np.random.default_rng([seed, 0x5CE7E])
     site = draw_site(rng, atlas, fjord_px)
@@ -58,6 +64,8 @@ def draw_scene(
     if calved:
         pieces = _calved(np.random.default_rng([seed, 0xCA1F]), half_width, calved)
         surface = replace(surface, bergs=surface.bergs + pieces)
+    if jagged:
+        site = replace(site, landscape=_chipped(np.random.default_rng([seed, 0xC41B]), site, jagged))
     angle = rng.uniform(0, 2 * np.pi)
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
     frame = Frame(size, pixel_m, angle, rng.uniform(-off_centre, off_centre, 2) * size)
@@ -82,6 +90,14 @@ def _calved(
     wide = length * rng.uniform(0.2, 0.5)
     at = wide + rng.uniform(0.02, 0.4) * half_width
     return ((float(at), rng.uniform(-0.7, 0.7) * half_width, length, float(wide), rng.normal(np.pi / 2, 0.25)),)
+
+
+def _chipped(rng: np.random.Generator, site: Site, share: float) -> Landscape:
+    """Draw blocks of 2 to 16 pixels along which the front calves."""
+    if rng.random() >= share:
+        return site.landscape
+    block_m = site.pixel_m * float(np.exp(rng.uniform(np.log(2), np.log(16))))
+    return replace(site.landscape, chip_m=block_m * rng.uniform(0.25, 0.7), chip_cell_m=block_m / 7)
 
 
 def _way(rng: np.random.Generator, site: Site, frame: Frame) -> Floats:
@@ -112,7 +128,7 @@ class SceneCache:
         Scenes held.
     size : int
         Side in pixels.
-    fjord_px, off_centre, ablated, calved
+    fjord_px, off_centre, ablated, calved, jagged
         See :func:`draw_scene`.
     """
 
@@ -125,11 +141,12 @@ class SceneCache:
         off_centre: float = 0.25,
         ablated: tuple[str, ...] = (),
         calved: float = 0.0,
+        jagged: float = 0.0,
     ) -> None:
         self.next_seed = first_seed
         self.count, self.size = count, size
         self.fjord_px, self.off_centre = fjord_px, off_centre
-        self.ablated, self.calved = ablated, calved
+        self.ablated, self.calved, self.jagged = ablated, calved, jagged
         self.scenes: dict[int, Scene] = {}
         self._atlas: tuple[int, Atlas] | None = None
 
@@ -139,7 +156,14 @@ class SceneCache:
         if self._atlas is None or self._atlas[0] != atlas_seed:
             self._atlas = atlas_seed, Atlas.from_seed(atlas_seed)
         scene = draw_scene(
-            self.next_seed, self._atlas[1], self.size, self.fjord_px, self.off_centre, self.ablated, self.calved
+            self.next_seed,
+            self._atlas[1],
+            self.size,
+            self.fjord_px,
+            self.off_centre,
+            self.ablated,
+            self.calved,
+            self.jagged,
         )
         self.scenes[self.next_seed % self.count] = scene
         self.next_seed += 1

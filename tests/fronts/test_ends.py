@@ -99,3 +99,12 @@ def test_front_between_coasts_of_a_whole_scene():
     assert there.max() < 9
     assert back.max() < 9
     assert front.length_px == pytest.approx(shapely.LineString(truth).length, rel=0.12)
+
+
+@pytest.mark.parametrize(("middle", "kept"), [(0.97, (40, 140)), (0.45, (0, 180))])
+def test_a_ridge_ends_where_it_is_weak_beside_the_rest(middle, kept):
+    line = np.column_stack([np.arange(180.0), np.zeros(180)])
+    peak = np.r_[np.full(40, 0.42), np.full(100, middle), np.full(40, 0.42)]
+    weights = {"strength": 0.6, "direction": 0.0, "offset": 0.5}
+    assert front_stretch(line, peak, np.ones(180), **weights) == (0, 180)
+    assert front_stretch(line, peak, np.ones(180), **weights, relative=0.5) == pytest.approx(kept, abs=6)
