@@ -73,9 +73,11 @@ class Batches(IterableDataset[Batch]):
         for _ in range(mix.pairs):
             group = self.pairs[glaciers[int(rng.integers(len(glaciers)))]]
             pair = group[int(rng.integers(len(group)))]
-            yield self._shaded(window(pair, rng, size, restyle(pair, rng, mix.styles)), rng)
+            looks = restyle(pair, rng, mix.styles)
+            cut = window(pair, rng, size, looks, self.config.pair_scales, self.config.pair_turn_deg)
+            yield self._shaded(cut, rng)
         for _ in range(mix.sar):
-            yield sar_sample(cache, rng, size, mix.foreign)
+            yield sar_sample(cache, rng, size, mix.foreign, mix.bare)
         for _ in range(mix.optical):
             yield self._shaded(optical_sample(cache, rng, size), rng)
 

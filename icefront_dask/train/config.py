@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, field_validator
 
 from icefront_dask.errors import ConfigError
 from icefront_dask.simulate.ablation import check_ingredients
+from icefront_dask.train.pairs import ANY_TURN_DEG, SCALES
 from icefront_dask.train.sections import Data, Mix, Schedule, Validation
 
 __all__ = ["Data", "Mix", "Schedule", "TrainConfig", "Validation", "read_mapping", "read_train_config"]
@@ -43,6 +44,10 @@ class TrainConfig(BaseModel):
     jagged: float = Field(0.0, ge=0, le=1, description="share of the simulated scenes whose front is one of blocks")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
     shades: float = Field(0.0, ge=0, le=1, description="share of the pairs and optical windows of mix in cast shadow")
+    pair_scales: tuple[PositiveFloat, PositiveFloat] = Field(SCALES, description="least and greatest scale of the pairs of mix")
+    pair_turn_deg: float = Field(
+        ANY_TURN_DEG, ge=0, le=ANY_TURN_DEG, description="farthest that their glaciers turn from flowing up or down"
+    )
     guided: float | None = Field(
         None, ge=0, le=1, description="share of the windows of mix that are told the way to the sea; in_channels is 4"
     )

@@ -5,6 +5,7 @@ Arrays are (H, W) float32, in dB.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +15,14 @@ from icefront_dask.simulate.layers import GLACIER, OCEAN, ROCK
 if TYPE_CHECKING:
     from icefront_dask.simulate.fields import Floats
     from icefront_dask.simulate.layers import Layers
+    from icefront_dask.simulate.sar import Radar
 
-__all__ = ["foreign_looks", "random_texture"]
+__all__ = ["bare", "bare_looks", "foreign_looks", "random_texture"]
 
 _WAVELENGTHS = (2.5, 48.0)  # px
 _ROCK_LEVEL = (-8.0, 8.0)  # dB beside what the simulator draws
+_BARE_CONTRAST = (0.3, 4.0)  # dB, standard deviation
+_BARE_STEP = 3.0  # dB, standard deviation of what glacier and sea differ by besides what was drawn
 _CONTRAST = {ROCK: (0.5, 7.0), OCEAN: (0.0, 3.5), GLACIER: (0.0, 2.5)}  # dB, standard deviation
 
 
@@ -83,3 +87,34 @@ def foreign_looks(layers: Layers, rng: np.random.Generator) -> Floats:
         looks = level + rng.uniform(*contrast) * random_texture(rng, shape)
         added = np.where(layers.kind == kind, looks, added)
     return added
+
+
+def bare(radar: Radar) -> Radar:
+    """Return what a radar sees without any texture of the simulator's glacier and sea: levels, cliffs and speckle stay."""
+    nothing = dict.fromkeys(("texture", "fine", "stripe", "low", "tone", "rim", "relief"), 0.0)
+    return replace(radar, **nothing)
+
+
+def bare_looks(layers: Layers, rng: np.random.Generator) -> Floats:
+    """Return what is added to the backscatter of a scene that :func:`bare` left without texture.
+
+    Glacier, sea and rock each have one random texture and a level, and nothing else tells them apart: a network has to
+    find where one texture ends and another begins.
+
+    Parameters
+    ----------
+    layers : Layers
+        Each (H, W).
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray (H, W) float32
+        dB.
+    """
+    added = np.zeros(layers.kind.shape, np.float32)
+    for kind in (ROCK, GLACIER, OCEAN):
+        contrast, spread = (_CONTRAST[ROCK], 4.0) if kind == ROCK else (_BARE_CONTRAST, _BARE_STEP / np.sqrt(2))
+        looks = rng.normal(0, spread) + rng.uniform(*contrast) * random_texture(rng, added.shape)
+        added = np.where(layers.kind == kind, looks, added)
+    return np.asarray(added, np.float32)

@@ -26,6 +26,8 @@ __all__ = ["STYLES", "Pair", "glacier_of", "read_pairs", "restyle", "window"]
 BAND_PX = 40  # how far from the line its two sides are known
 END_PX = 4  # columns at each end of the line that are not taught
 _AWAY_PX = (30.0, 400.0)  # how far from the line the ends of a drawn flowline lie
+SCALES = (0.6, 2.5)  # of windows
+ANY_TURN_DEG = 180.0
 LINE_PX = 3  # pixels at the line that are not taught to the ice output
 
 STYLES = {"plain": 0.3, "inverted": 0.15, "shifted": 0.15, "water": 0.15, "radar": 0.25}
@@ -156,10 +158,22 @@ def read_pairs(folder: Path, glaciers: tuple[str, ...] | None = None) -> list[Pa
     return pairs
 
 
-def window(pair: Pair, rng: np.random.Generator, size: int, image: Floats | None = None) -> Sample:
-    """Cut a window at a random rotation, mirror and scale; what lies outside the image is nodata."""
-    scale = float(np.exp(rng.uniform(np.log(0.6), np.log(2.5))))
+def window(
+    pair: Pair,
+    rng: np.random.Generator,
+    size: int,
+    image: Floats | None = None,
+    scales: tuple[float, float] = SCALES,
+    turn_deg: float = ANY_TURN_DEG,
+) -> Sample:
+    """Cut a window at a random rotation, mirror and scale; what lies outside the image is nodata.
+
+    With less than 180° the glacier flows up or down, and up to so far from that.
+    """
+    scale = float(np.exp(rng.uniform(*np.log(scales))))
     angle = rng.uniform(0, 2 * np.pi)
+    if turn_deg < ANY_TURN_DEG:
+        angle = np.pi * float(rng.integers(2)) + np.radians(turn_deg) * (angle / np.pi - 1)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
         turn = turn @ np.diag([1, -1])

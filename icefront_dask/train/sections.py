@@ -22,6 +22,7 @@ class Mix(BaseModel):
     sar: int = Field(3, ge=0, description="simulated SAR")
     optical: int = Field(2, ge=0, description="simulated optical")
     foreign: float = Field(0.0, ge=0, le=1, description="share of the simulated SAR with random looks")
+    bare: float = Field(0.0, ge=0, le=1, description="share of these whose random textures are all that they have")
 
     @field_validator("styles")
     @classmethod

@@ -14,7 +14,7 @@ from icefront_dask.simulate.layers import OCEAN, ROCK, Layers, draw_surface, mak
 from icefront_dask.simulate.optical import cloud_masks, draw_sky, render_optical
 from icefront_dask.simulate.sar import draw_radar, render_sar
 from icefront_dask.simulate.sites import Frame, Site, draw_site
-from icefront_dask.train.foreign import foreign_looks
+from icefront_dask.train.foreign import bare, bare_looks, foreign_looks
 from icefront_dask.train.sample import Sample
 
 if TYPE_CHECKING:
@@ -188,14 +188,22 @@ def _targets(layers: Layers, pixel_m: float) -> tuple[Floats, Floats]:
     return ice, front
 
 
-def sar_sample(cache: SceneCache, rng: np.random.Generator, size: int, foreign: float = 0.0) -> Sample:
+def sar_sample(
+    cache: SceneCache, rng: np.random.Generator, size: int, foreign: float = 0.0, bare_share: float = 0.0
+) -> Sample:
     """Cut a window as a radar sees it, in dB; the cross-polarised band is dropped four times in ten.
 
-    A share ``foreign`` has looks of no place (:mod:`icefront_dask.train.foreign`).
+    A share ``foreign`` has looks of no place (:mod:`icefront_dask.train.foreign`), and ``bare_share`` of these no other
+    texture.
     """
     layers, scene, _, way = cache.window(rng, size)
     radar = without(draw_radar(rng), cache.ablated)
-    looks = foreign_looks(layers, rng) if foreign and rng.random() < foreign else None
+    looks = None
+    if foreign and rng.random() < foreign:
+        if bare_share and rng.random() < bare_share:
+            radar, looks = bare(radar), bare_looks(layers, rng)
+        else:
+            looks = foreign_looks(layers, rng)
     co, cross = render_sar(layers, radar, rng, scene.pixel_m, scene.cliff_m, looks)
     ice, front = _targets(layers, scene.pixel_m)
     second = to_decibel(cross, CROSS_FLOOR_DB) if rng.random() > 0.4 else None

@@ -1,12 +1,15 @@
 """Random looks: any texture is normalised, scenes keep their truth, and only the share asked for is changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icefront_dask.simulate.layers import GLACIER, OCEAN, ROCK
-from icefront_dask.train.foreign import foreign_looks, random_texture
+from icefront_dask.simulate.sar import draw_radar, render_sar
+from icefront_dask.train.foreign import bare, bare_looks, foreign_looks, random_texture
 from icefront_dask.train.simulated import SceneCache, sar_sample
 
 
@@ -61,3 +64,30 @@ def test_the_truth_of_a_scene_stays_and_its_looks_change(cache):
     np.testing.assert_array_equal(plain.front, foreign.front)
     assert not np.array_equal(plain.primary, foreign.primary)
     assert np.isfinite(foreign.primary).all()
+
+
+def test_nothing_but_its_random_texture_tells_a_bare_surface(cache):
+    """Without relief, cliff and speckle glacier and sea are what was added to their levels."""
+    rng = np.random.default_rng(2)
+    windows = (cache.window(rng, 128) for _ in range(40))
+    layers, scene, *_ = next(found for found in windows if (found[0].kind == GLACIER).sum() > 4000)
+    calm = replace(bare(draw_radar(rng)), cliff=0.0, false_cliff=None, looks=1e7, smooth_px=0.0, ramp_db_per_px=0.0)
+    calm = replace(calm, floor_db=(-99.0, -99.0), rift=0.0, dry_delta=(0.0, 0.0))
+    looks = bare_looks(layers, np.random.default_rng(3))
+    flat, textured = (render_sar(layers, calm, rng, scene.pixel_m, 0.0, added)[0] for added in (None, looks))
+    ice = (layers.kind == GLACIER) & (layers.elevation < 200)
+    db = 10 * np.log10(np.stack([flat, textured])[:, ice])
+    sunlit = db[0] > db[0].max() - 1  # not behind a mountain
+    assert sunlit.sum() > 500
+    assert np.ptp(db[0][sunlit]) < 0.1
+    np.testing.assert_allclose((db[1] - db[0])[sunlit], looks[ice][sunlit], atol=0.1)
+
+
+def test_bare_windows_are_a_share_of_the_foreign_ones(cache):
+    plain, bare_ones = (
+        [sar_sample(cache, np.random.default_rng(seed), 96, 1.0, share).primary for seed in range(40)]
+        for share in (0.0, 0.5)
+    )
+    again = [sar_sample(cache, np.random.default_rng(seed), 96, 1.0).primary for seed in range(40)]
+    assert all(np.array_equal(a, b) for a, b in zip(plain, again, strict=True))
+    assert all(not np.array_equal(a, b) for a, b in zip(plain, bare_ones, strict=True))

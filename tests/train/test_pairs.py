@@ -56,6 +56,34 @@ def test_window_keeps_line_and_sides_together(folder):
         assert not sample.weight[np.isnan(sample.primary)].any()
 
 
+def test_a_window_turns_and_scales_as_far_as_it_is_told(folder):
+    (pair,) = read_pairs(folder)
+    rng = np.random.default_rng(3)
+    ways, lengths, free = [], [], []
+    for _ in range(60):
+        sample = window(pair, rng, 160, scales=(0.8, 1.2), turn_deg=15)
+        ways.append(inland(sample))
+        lengths.append(sample.front.sum() / 3)
+        free.append(inland(window(pair, rng, 160, scales=(0.8, 1.2))))
+    off = np.abs((np.array(ways) + 90) % 180 - 90)
+    assert off.max() < 17
+    assert off.max() > 8
+    assert 15 < np.sum(np.cos(np.radians(ways)) > 0) < 45
+    assert np.abs((np.array(free) + 90) % 180 - 90).max() > 60
+    assert max(lengths) < 60 * 1.2 * 1.15
+    assert max(lengths) > 60 * 1.2 * 0.85
+
+
+def inland(sample):
+    """Angle (degrees) from straight down to where the ice lies."""
+    known = sample.weight > 0
+    ice, ocean = np.argwhere(known & (sample.ice > 0.5)), np.argwhere(known & (sample.ice < 0.5))
+    if not len(ice) or not len(ocean):
+        return 0.0
+    row, column = ice.mean(axis=0) - ocean.mean(axis=0)
+    return float(np.degrees(np.arctan2(column, row)))
+
+
 def test_restyling_changes_tones_and_never_the_frame(folder):
     (pair,) = read_pairs(folder)
     rng = np.random.default_rng(1)
