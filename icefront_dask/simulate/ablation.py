@@ -35,7 +35,9 @@ INGREDIENTS = {
     "bends": _Ingredient("bends of fjords", {Landscape: lambda _: {"bend_m": 0.0}}),
     "islands": _Ingredient("islands", {Landscape: lambda _: {"islands": ()}}),
     "tributaries": _Ingredient("tributaries", {Landscape: lambda _: {"tributary": None}}),
-    "overhangs": _Ingredient("two-dimensional warp of the front", {Landscape: lambda _: {"overhang_m": 0.0, "chip_m": 0.0}}),
+    "overhangs": _Ingredient(
+        "two-dimensional warp of the front", {Landscape: lambda _: {"overhang_m": 0.0, "chip_m": 0.0}}
+    ),
     "fractal-front": _Ingredient("fractal roughness of the front", {FrontShape: lambda _: {"rms_m": 0.0}}),
     "notches": _Ingredient("calved notches", {FrontShape: lambda _: {"notch_m": 0.0}}),
     "rifts": _Ingredient("rifts inland of the front", {Surface: lambda _: {"rift_m": None}}),

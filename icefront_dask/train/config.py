@@ -44,7 +44,9 @@ class TrainConfig(BaseModel):
     jagged: float = Field(0.0, ge=0, le=1, description="share of the simulated scenes whose front is one of blocks")
     holes: float = Field(0.5, ge=0, le=1, description="share of the windows with missing pixels")
     shades: float = Field(0.0, ge=0, le=1, description="share of the pairs and optical windows of mix in cast shadow")
-    pair_scales: tuple[PositiveFloat, PositiveFloat] = Field(SCALES, description="least and greatest scale of the pairs of mix")
+    pair_scales: tuple[PositiveFloat, PositiveFloat] = Field(
+        SCALES, description="least and greatest scale of the pairs of mix"
+    )
     pair_turn_deg: float = Field(
         ANY_TURN_DEG, ge=0, le=ANY_TURN_DEG, description="farthest that their glaciers turn from flowing up or down"
     )

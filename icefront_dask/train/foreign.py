@@ -90,9 +90,8 @@ def foreign_looks(layers: Layers, rng: np.random.Generator) -> Floats:
 
 
 def bare(radar: Radar) -> Radar:
-    """Return what a radar sees without any texture of the simulator's glacier and sea: levels, cliffs and speckle stay."""
-    nothing = dict.fromkeys(("texture", "fine", "stripe", "low", "tone", "rim", "relief"), 0.0)
-    return replace(radar, **nothing)
+    """Return a radar that sees no texture of the simulator's glacier and sea; levels, cliffs and speckle stay."""
+    return replace(radar, texture=0.0, fine=0.0, stripe=0.0, low=0.0, tone=0.0, rim=0.0, relief=0.0)
 
 
 def bare_looks(layers: Layers, rng: np.random.Generator) -> Floats:
@@ -112,9 +111,10 @@ def bare_looks(layers: Layers, rng: np.random.Generator) -> Floats:
     ndarray (H, W) float32
         dB.
     """
-    added = np.zeros(layers.kind.shape, np.float32)
+    shape = layers.kind.shape
+    added = np.zeros(shape, np.float32)
     for kind in (ROCK, GLACIER, OCEAN):
         contrast, spread = (_CONTRAST[ROCK], 4.0) if kind == ROCK else (_BARE_CONTRAST, _BARE_STEP / np.sqrt(2))
-        looks = rng.normal(0, spread) + rng.uniform(*contrast) * random_texture(rng, added.shape)
+        looks = rng.normal(0, spread) + rng.uniform(*contrast) * random_texture(rng, shape)
         added = np.where(layers.kind == kind, looks, added)
     return np.asarray(added, np.float32)
