@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt
+from skimage.morphology import remove_small_holes, remove_small_objects
 
 from icefront_dask.simulate.fields import Floats, line_noise, sample
 from icefront_dask.simulate.landscape import FrontShape
@@ -190,10 +191,8 @@ def _distance(level: Floats, pixel_m: float) -> tuple[Floats, Floats]:
 
 def signed_distance(ice: NDArray[np.bool_], pixel_m: float) -> Floats:
     """Return the distance to the rim of a mask (m), negative in it, clipped at ± 3 km; crumbs of either side go."""
-    least = _CRUMB * ice.size
-    for side in (ice, ~ice):
-        parts, _ = label(side)
-        ice = ice ^ (side & (np.bincount(parts.ravel()) < least)[parts])
+    most = int(_CRUMB * ice.size)
+    ice = remove_small_holes(remove_small_objects(ice, max_size=most), max_size=most)
     if ice.all() or not ice.any():
         return np.full(ice.shape, -3000 if ice.all() else 3000, np.float32)
     away = np.where(ice, 0.5 - distance_transform_edt(ice), distance_transform_edt(~ice) - 0.5)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from icefront_dask.errors import ConfigError
 from icefront_dask.train.augment import augment, cast_shadows
 from icefront_dask.train.pairs import Pair, read_pairs, restyle, window
-from icefront_dask.train.simulated import SceneCache, optical_sample, sar_sample
+from icefront_dask.train.simulated import Drawn, SceneCache, optical_sample, sar_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,16 +47,8 @@ class Batches(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         config = self.config
         first = config.simulated_seed + self.start // config.refresh_every
-        cache = SceneCache(
-            first,
-            config.cache,
-            config.scene_px,
-            config.fjord_px,
-            config.off_centre,
-            config.without,
-            config.calved,
-            config.jagged,
-        )
+        drawn = Drawn(config.fjord_px, config.off_centre, config.without, config.calved, config.jagged)
+        cache = SceneCache(first, config.cache, config.scene_px, drawn)
         if config.mix.sar + config.mix.optical:
             for _ in range(config.cache):
                 cache.draw()

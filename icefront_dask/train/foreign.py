@@ -78,15 +78,21 @@ def foreign_looks(layers: Layers, rng: np.random.Generator) -> Floats:
     ndarray (H, W) float32
         dB.
     """
-    shape = layers.kind.shape
-    added = np.zeros(shape, np.float32)
+    added = np.zeros(layers.kind.shape, np.float32)
     for kind, contrast in _CONTRAST.items():
         if kind != ROCK and rng.random() < 0.5:
             continue
         level = rng.uniform(*_ROCK_LEVEL) if kind == ROCK else rng.uniform(-1.5, 1.5)
-        looks = level + rng.uniform(*contrast) * random_texture(rng, shape)
-        added = np.where(layers.kind == kind, looks, added)
+        added += _looks_of(layers, kind, level, contrast, rng)
     return added
+
+
+def _looks_of(
+    layers: Layers, kind: int, level: float, contrast: tuple[float, float], rng: np.random.Generator
+) -> Floats:
+    """Return a level with a random texture (dB) where a class lies, 0 elsewhere."""
+    looks = level + rng.uniform(*contrast) * random_texture(rng, layers.kind.shape)
+    return np.where(layers.kind == kind, looks, np.float32(0))
 
 
 def bare(radar: Radar) -> Radar:
@@ -98,23 +104,10 @@ def bare_looks(layers: Layers, rng: np.random.Generator) -> Floats:
     """Return what is added to the backscatter of a scene that :func:`bare` left without texture.
 
     Glacier, sea and rock each have one random texture and a level, and nothing else tells them apart: a network has to
-    find where one texture ends and another begins.
-
-    Parameters
-    ----------
-    layers : Layers
-        Each (H, W).
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray (H, W) float32
-        dB.
+    find where one texture ends and another begins. Parameters and result are those of :func:`foreign_looks`.
     """
-    shape = layers.kind.shape
-    added = np.zeros(shape, np.float32)
+    added = np.zeros(layers.kind.shape, np.float32)
     for kind in (ROCK, GLACIER, OCEAN):
         contrast, spread = (_CONTRAST[ROCK], 4.0) if kind == ROCK else (_BARE_CONTRAST, _BARE_STEP / np.sqrt(2))
-        looks = rng.normal(0, spread) + rng.uniform(*contrast) * random_texture(rng, shape)
-        added = np.where(layers.kind == kind, looks, added)
-    return np.asarray(added, np.float32)
+        added += _looks_of(layers, kind, rng.normal(0, spread), contrast, rng)
+    return added

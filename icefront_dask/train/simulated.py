@@ -20,7 +20,7 @@ from icefront_dask.train.sample import Sample
 if TYPE_CHECKING:
     from icefront_dask.simulate.landscape import Landscape
 
-__all__ = ["Scene", "SceneCache", "draw_scene", "optical_sample", "sar_sample"]
+__all__ = ["Drawn", "Scene", "SceneCache", "draw_scene", "optical_sample", "sar_sample"]
 
 
 _AWAY = (0.3, 6.0)  # how far from the front the ends of a drawn flowline lie, in half widths of the fjord
@@ -37,35 +37,50 @@ class Scene:
     way: Floats
 
 
-def draw_scene(
-    seed: int,
-    atlas: Atlas,
-    size: int,
-    fjord_px: tuple[float, float] = (40.0, 350.0),
-    off_centre: float = 0.25,
-    ablated: tuple[str, ...] = (),
-    calved: float = 0.0,
-    jagged: float = 0.0,
-) -> Scene:
+@dataclass(frozen=True)
+class Drawn:
+    """What scenes are drawn from.
+
+    Attributes
+    ----------
+    fjord_px : (float, float)
+        Least and greatest width of the fjord.
+    off_centre : float
+        Farthest that the middle of the front lies from that of the scene, in sides of the scene.
+    ablated : tuple of str
+        Ingredients that are left out (`icefront_dask.simulate.ablation`).
+    calved : float
+        Share of the scenes with a long piece beside the front besides what
+        :func:`icefront_dask.simulate.layers.draw_surface` draws.
+    jagged : float
+        Share whose front follows the rims of calved blocks.
+    """
+
+    fjord_px: tuple[float, float] = (40.0, 350.0)
+    off_centre: float = 0.25
+    ablated: tuple[str, ...] = ()
+    calved: float = 0.0
+    jagged: float = 0.0
+
+
+def draw_scene(seed: int, atlas: Atlas, size: int, drawn: Drawn | None = None) -> Scene:
     """Draw a place, a front and its looks; the scene is ``size`` pixels wide.
 
-    The fjord's width is drawn within ``fjord_px``, its direction is any, and the middle of the front lies up to
-    ``off_centre`` x ``size`` from the middle of the scene; one scene in twelve shows no front. The ingredients
-    ``ablated`` (`icefront_dask.simulate.ablation`) are left out. A share ``calved`` of the scenes has a long piece
-    beside the front besides what :func:`icefront_dask.simulate.layers.draw_surface` draws; in a share ``jagged`` the
-    front follows the rims of calved blocks.
+    The fjord's direction is any; one scene in twelve shows no front.
     """
+    drawn = drawn or Drawn()
+    ablated, off_centre = drawn.ablated, drawn.off_centre
     rng = np.random.default_rng([seed, 0x5CE7E])
-    site = draw_site(rng, atlas, fjord_px)
+    site = draw_site(rng, atlas, drawn.fjord_px)
     front, half_width, pixel_m = site.front, site.half_width_m, site.pixel_m
     if rng.random() < 1 / 12:
         front = replace(front, offset_m=float(rng.choice([-1, 1])) * 4 * max(half_width, size * pixel_m))
     surface = draw_surface(rng, half_width, pixel_m)
-    if calved:
-        pieces = _calved(np.random.default_rng([seed, 0xCA1F]), half_width, calved)
+    if drawn.calved:
+        pieces = _calved(np.random.default_rng([seed, 0xCA1F]), half_width, drawn.calved)
         surface = replace(surface, bergs=surface.bergs + pieces)
-    if jagged:
-        site = replace(site, landscape=_chipped(np.random.default_rng([seed, 0xC41B]), site, jagged))
+    if drawn.jagged:
+        site = replace(site, landscape=_chipped(np.random.default_rng([seed, 0xC41B]), site, drawn.jagged))
     angle = rng.uniform(0, 2 * np.pi)
     rows, cols = np.mgrid[0:size, 0:size].astype(np.float32)
     frame = Frame(size, pixel_m, angle, rng.uniform(-off_centre, off_centre, 2) * size)
@@ -128,25 +143,14 @@ class SceneCache:
         Scenes held.
     size : int
         Side in pixels.
-    fjord_px, off_centre, ablated, calved, jagged
-        See :func:`draw_scene`.
+    drawn : Drawn, optional
+        What they are drawn from.
     """
 
-    def __init__(
-        self,
-        first_seed: int,
-        count: int,
-        size: int,
-        fjord_px: tuple[float, float] = (40.0, 350.0),
-        off_centre: float = 0.25,
-        ablated: tuple[str, ...] = (),
-        calved: float = 0.0,
-        jagged: float = 0.0,
-    ) -> None:
+    def __init__(self, first_seed: int, count: int, size: int, drawn: Drawn | None = None) -> None:
         self.next_seed = first_seed
         self.count, self.size = count, size
-        self.fjord_px, self.off_centre = fjord_px, off_centre
-        self.ablated, self.calved, self.jagged = ablated, calved, jagged
+        self.drawn = drawn or Drawn()
         self.scenes: dict[int, Scene] = {}
         self._atlas: tuple[int, Atlas] | None = None
 
@@ -155,16 +159,7 @@ class SceneCache:
         atlas_seed = self.next_seed // 40 * 40
         if self._atlas is None or self._atlas[0] != atlas_seed:
             self._atlas = atlas_seed, Atlas.from_seed(atlas_seed)
-        scene = draw_scene(
-            self.next_seed,
-            self._atlas[1],
-            self.size,
-            self.fjord_px,
-            self.off_centre,
-            self.ablated,
-            self.calved,
-            self.jagged,
-        )
+        scene = draw_scene(self.next_seed, self._atlas[1], self.size, self.drawn)
         self.scenes[self.next_seed % self.count] = scene
         self.next_seed += 1
 
@@ -197,7 +192,7 @@ def sar_sample(
     texture.
     """
     layers, scene, _, way = cache.window(rng, size)
-    radar = without(draw_radar(rng), cache.ablated)
+    radar = without(draw_radar(rng), cache.drawn.ablated)
     looks = None
     if foreign and rng.random() < foreign:
         if bare_share and rng.random() < bare_share:
@@ -213,7 +208,7 @@ def sar_sample(
 def optical_sample(cache: SceneCache, rng: np.random.Generator, size: int) -> Sample:
     """Cut a window in the near infrared, at times with clouds; opaque cloud carries no loss."""
     layers, scene, field, way = cache.window(rng, size)
-    sky = without(draw_sky(rng), cache.ablated)
+    sky = without(draw_sky(rng), cache.drawn.ablated)
     clouds = cloud_masks(field, sky)
     image = render_optical(layers, sky, rng, scene.pixel_m, clouds)
     ice, front = _targets(layers, scene.pixel_m)

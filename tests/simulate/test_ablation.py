@@ -12,7 +12,7 @@ from icefront_dask.simulate.landscape import FrontShape, Landscape
 from icefront_dask.simulate.layers import GLACIER, Layers, Surface
 from icefront_dask.simulate.optical import Sky, draw_sky
 from icefront_dask.simulate.sar import Radar, draw_radar, render_sar
-from icefront_dask.train.simulated import draw_scene
+from icefront_dask.train.simulated import Drawn, draw_scene
 
 SEEDS = range(6)
 DRAWN = {Landscape, FrontShape, Surface}
@@ -34,7 +34,7 @@ def test_names_are_checked():
 
 
 def test_nothing_is_left_out_unless_it_is_said(atlas):
-    one, two = (draw_scene(3, atlas, 64, ablated=given) for given in ((), ("speckle", "clouds")))
+    one, two = (draw_scene(3, atlas, 64, Drawn(ablated=given)) for given in ((), ("speckle", "clouds")))
     assert all(np.array_equal(a, b) for a, b in zip(arrays(one).values(), arrays(two).values(), strict=True))
 
 
@@ -42,7 +42,7 @@ def test_nothing_is_left_out_unless_it_is_said(atlas):
 def test_an_ingredient_of_the_place_is_gone_from_some_scenes(atlas, name):
     changed = 0
     for seed in SEEDS:
-        whole, part = (draw_scene(seed, atlas, 64, ablated=given) for given in ((), (name,)))
+        whole, part = (draw_scene(seed, atlas, 64, Drawn(ablated=given)) for given in ((), (name,)))
         assert (whole.pixel_m, whole.cliff_m) == (part.pixel_m, part.cliff_m)
         assert np.array_equal(whole.clouds, part.clouds)
         changed += any(
@@ -53,7 +53,9 @@ def test_an_ingredient_of_the_place_is_gone_from_some_scenes(atlas, name):
 
 def test_what_a_surface_had_is_not_there(atlas):
     for seed in SEEDS:
-        layers = draw_scene(seed, atlas, 64, ablated=("bergs", "calved-bergs", "melange", "rifts", "relief")).layers
+        layers = draw_scene(
+            seed, atlas, 64, Drawn(ablated=("bergs", "calved-bergs", "melange", "rifts", "relief"))
+        ).layers
         assert (layers.berg <= 0).all()
         assert (layers.cover == 0).all()
         assert (layers.rift == 3000).all()
@@ -61,7 +63,7 @@ def test_what_a_surface_had_is_not_there(atlas):
 
 
 def test_layers_lose_their_texture_alone(atlas):
-    whole, part = (draw_scene(1, atlas, 64, ablated=given) for given in ((), ("crevasses",)))
+    whole, part = (draw_scene(1, atlas, 64, Drawn(ablated=given)) for given in ((), ("crevasses",)))
     assert (part.layers.crevasse == 0).all()
     for name, values in arrays(whole).items():
         assert name == "crevasse" or np.array_equal(values, getattr(part.layers, name))

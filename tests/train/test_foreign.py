@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from icefront_dask.simulate.layers import GLACIER, OCEAN, ROCK
 from icefront_dask.simulate.sar import draw_radar, render_sar
 from icefront_dask.train.foreign import bare, bare_looks, foreign_looks, random_texture
-from icefront_dask.train.simulated import SceneCache, sar_sample
+from icefront_dask.train.simulated import Drawn, SceneCache, sar_sample
 
 
 @pytest.fixture(scope="module")
 def cache():
-    cache = SceneCache(41_000_000, 4, 160, (28, 120))
+    cache = SceneCache(41_000_000, 4, 160, Drawn((28, 120)))
     for _ in range(4):
         cache.draw()
     return cache

@@ -1,17 +1,21 @@
 """Scenes for training: what a configuration adds to them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from icefront_dask.simulate.fields import Atlas
 from icefront_dask.simulate.layers import GLACIER, OCEAN, ROCK
-from icefront_dask.train.simulated import draw_scene
+from icefront_dask.train.simulated import Drawn, draw_scene
+
+PLACES = Drawn((60.0, 120.0), 0.15)
 
 
 def test_calved_pieces_lie_beside_the_front_and_change_nothing_else():
     atlas = Atlas.from_seed(4_600_000)
     added = 0
     for seed in range(4_600_000, 4_600_006):
-        plain, calved = (draw_scene(seed, atlas, 160, (60.0, 120.0), 0.15, calved=share) for share in (0.0, 1.0))
+        plain, calved = (draw_scene(seed, atlas, 160, replace(PLACES, calved=share)) for share in (0.0, 1.0))
         before, after = plain.layers.unpacked(), calved.layers.unpacked()
         np.testing.assert_array_equal(before.kind, after.kind)
         np.testing.assert_array_equal(before.front_m, after.front_m)
@@ -26,7 +30,7 @@ def test_jagged_fronts_follow_blocks_and_change_nothing_else():
     atlas = Atlas.from_seed(4_600_000)
     longer = []
     for seed in range(4_600_000, 4_600_008):
-        plain, jagged = (draw_scene(seed, atlas, 160, (60.0, 120.0), 0.15, jagged=share) for share in (0.0, 1.0))
+        plain, jagged = (draw_scene(seed, atlas, 160, replace(PLACES, jagged=share)) for share in (0.0, 1.0))
         before, after = plain.layers.unpacked(), jagged.layers.unpacked()
         assert np.array_equal(before.kind == ROCK, after.kind == ROCK)
         assert (plain.pixel_m, plain.cliff_m) == (jagged.pixel_m, jagged.cliff_m)
@@ -48,6 +52,6 @@ def rim(kind):
 def test_a_share_of_the_fronts_is_jagged():
     atlas = Atlas.from_seed(4_600_000)
     seeds = range(4_600_000, 4_600_030)
-    scenes = [[draw_scene(s, atlas, 48, (60.0, 120.0), 0.15, jagged=share) for s in seeds] for share in (0.0, 0.5)]
+    scenes = [[draw_scene(s, atlas, 48, replace(PLACES, jagged=share)) for s in seeds] for share in (0.0, 0.5)]
     changed = [not np.array_equal(a.layers.front_m, b.layers.front_m) for a, b in zip(*scenes, strict=True)]
     assert 8 <= sum(changed) <= 22

@@ -8,14 +8,14 @@ import pytest
 from icefront_dask.train.augment import augment
 from icefront_dask.train.pairs import read_pairs, restyle, window
 from icefront_dask.train.sample import Sample
-from icefront_dask.train.simulated import SceneCache, optical_sample, sar_sample
+from icefront_dask.train.simulated import Drawn, SceneCache, optical_sample, sar_sample
 
 SIZE = 160
 
 
 @pytest.fixture(scope="module")
 def cache():
-    held = SceneCache(4_700_000, 8, 200, (40.0, 120.0), 0.15)
+    held = SceneCache(4_700_000, 8, 200, Drawn((40.0, 120.0), 0.15))
     for _ in range(8):
         held.draw()
     return held
